@@ -1,0 +1,40 @@
+/* limits: every bound on bytes from outside, each with its reason. */
+#ifndef PLINTH_BASE_LIMITS_H
+#define PLINTH_BASE_LIMITS_H
+
+/* Manifests and indexes: the distribution-spec asks clients to take 4 MiB; nobody needs more. */
+#define MANIFEST_MAX (4u << 20)
+/* Image configs are history and environment; containerd and podman stop at 4 MiB too. */
+#define CONFIG_MAX (4u << 20)
+/* A policy is written by a person, with a CA bundle at most. */
+#define POLICY_MAX (1u << 20)
+/* overlayfs takes 500 lower directories; image-spec names no limit, registries and Docker build at most 127. */
+#define LAYERS_MAX 128u
+/* A cosign simple-signing payload is 250 bytes and its optional annotations a few kilobytes. */
+#define SIGNATURE_PAYLOAD_MAX (64u << 10)
+/* RSA-4096 in base64 is 684 characters; hints are a hash. */
+#define SIGNATURE_MAX 1024u
+/* Candidates handed to the monitor for one image; cosign stops at 1000, ten times the parties anybody has seen is 100. */
+#define SIGNATURES_MAX 100u
+/* Keys in one policy. */
+#define KEYS_MAX 32u
+/* JSON nesting: CycloneDX reaches 20; the parser does not recurse, the bound is against quadratic checks. */
+#define JSON_DEPTH_MAX 64u
+/* References: the distribution-spec bounds a name by 255, a tag by 128; a host by 253. */
+#define HOST_MAX 261u
+#define REPOSITORY_MAX 255u
+#define TAG_MAX 128u
+/* One bounded message between monitor and worker; larger objects travel in several. */
+#define FRAME_MAX (256u << 10)
+/* CA certificates in PEM: Debian's whole bundle is 220 KiB. */
+#define CA_PEM_MAX (1u << 20)
+/* Arguments and environment of the container: execve's own limit is 2 MiB with 128 KiB per string. */
+#define ARGS_MAX 1024u
+/* zstd: the window that `zstd -d` accepts without --long (2^27); a worker's memory limit allows for it. */
+#define ZSTD_WINDOW_LOG_MAX 27
+/* The agent's event log: 128 layers, 40 other events, 400 bytes each, and room for the workload's own. */
+#define EVENTLOG_MAX (256u << 10)
+/* Firmware logs are 20-60 KiB; TCG recommends 64 KiB. */
+#define FIRMWARE_LOG_MAX (256u << 10)
+
+#endif

@@ -1,0 +1,54 @@
+/* json: strict reading of RFC 8259 texts (yyjson underneath).
+ *
+ * Stricter than the RFC where laxness would let two readers see different documents: duplicate member names, bytes
+ * after the value, invalid UTF-8, nesting beyond JSON_DEPTH_MAX and NUL characters in strings are errors (ERR_FORMAT).
+ * Values are views into the arena and live as long as it. */
+#ifndef PLINTH_FORMAT_JSON_H
+#define PLINTH_FORMAT_JSON_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/view.h"
+
+typedef struct yyjson_val json; /* opaque; NULL stands for "absent" in every function here */
+
+/* Parses the whole of `text` into `a` (about 4 times the text). */
+bool json_parse(struct view text, struct arena *a, const json **root, struct err *e);
+
+bool json_is_object(const json *v);
+bool json_is_array(const json *v);
+bool json_is_string(const json *v);
+bool json_is_null(const json *v);
+bool json_is_bool(const json *v, bool *value);
+
+/* Member of an object, or NULL when absent or `object` is not an object. */
+const json *json_get(const json *object, const char *name);
+/* Elements of an array or members of an object; 0 for anything else. */
+size_t json_count(const json *v);
+/* Element i of an array; NULL beyond its end. Linear in i: use json_each for loops. */
+const json *json_at(const json *array, size_t i);
+/* Iteration: `struct json_iter it = json_each(v); while (json_next(&it)) ...it.name (objects)...it.value` */
+struct json_iter {
+    const json *value;
+    struct view name; /* empty for arrays */
+    const void *next;
+    size_t left;
+    bool object;
+};
+struct json_iter json_each(const json *object_or_array);
+bool json_next(struct json_iter *it);
+
+/* A string's characters; {NULL, 0} when v is not a string. */
+struct view json_text(const json *v);
+/* An integer of 0..2^53; false for fractions, negatives, exponents, other types. */
+bool json_u64(const json *v, uint64_t *out);
+
+/* Required members. The error names `where` and the member: "manifest: config.digest is missing". */
+bool json_need_text(const json *object, const char *name, const char *where, struct view *out, struct err *e);
+bool json_need_u64(const json *object, const char *name, const char *where, uint64_t *out, struct err *e);
+bool json_need_object(const json *object, const char *name, const char *where, const json **out, struct err *e);
+bool json_need_array(const json *object, const char *name, const char *where, const json **out, struct err *e);
+/* Every member's name must be one of `names` (NULL-terminated); else ERR_USAGE naming the unknown member and the known ones. */
+bool json_only(const json *object, const char *const *names, const char *where, struct err *e);
+
+#endif

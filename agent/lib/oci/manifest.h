@@ -1,0 +1,62 @@
+/* manifest: image-spec manifest.md and image-index.md, and Docker's schema 2 forms of both.
+ *
+ * Pure reading of bytes whose digest or signature the caller has checked (in the monitor), or has not (in the fetch
+ * worker, which believes nothing of it). */
+#ifndef PLINTH_OCI_MANIFEST_H
+#define PLINTH_OCI_MANIFEST_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/view.h"
+#include "oci/digest.h"
+
+enum manifest_kind { MANIFEST_IMAGE, MANIFEST_INDEX };
+
+enum layer_compression { LAYER_PLAIN, LAYER_GZIP, LAYER_ZSTD };
+
+struct descriptor {
+    struct view media_type; /* into the arena */
+    struct digest digest;
+    uint64_t size;
+};
+
+struct layer {
+    struct descriptor descriptor;
+    enum layer_compression compression; /* from the media type, never guessed from the bytes */
+};
+
+struct manifest {
+    struct descriptor config;
+    size_t layer_count;
+    struct layer layers[LAYERS_MAX];
+};
+
+struct platform {
+    const char *os, *architecture, *variant; /* "linux", "amd64", "" */
+};
+
+/* Image or index? By mediaType, or by its members where mediaType is absent (umoci, skopeo). `content_type` is what the
+ * registry said (may be empty); when both are there they must agree. A document with both `manifests` and
+ * `config`/`layers` (CVE-2021-41190), and schema 1, are refused: ERR_FORMAT. */
+bool manifest_kind_of(const struct view bytes, struct view content_type, struct arena *a, enum manifest_kind *out,
+                      struct err *e);
+
+/* Decodes an image manifest. Refused: unknown layer or config media type, `urls` in a descriptor (CVE-2020-15157),
+ * a negative, fractional or zero config size, sizes above 2^53, more than LAYERS_MAX layers, `data` is ignored. */
+bool manifest_parse(struct view bytes, struct arena *a, struct manifest *out, struct err *e);
+
+/* The first entry of an index that fits `want` (os, architecture, variant where both name one; amd64 without variant).
+ * BuildKit's attestation entries (unknown/unknown) never fit. ERR_FORMAT naming what the index offers when none does. */
+bool index_select(struct view bytes, const struct platform *want, struct arena *a, struct descriptor *out, struct err *e);
+
+/* The signature manifest at a `.sig` tag: descriptors of its layers with the one annotation that matters. Unverified
+ * reading, used by the fetch worker. At most `max` entries; more is an error. */
+struct signature_entry {
+    struct descriptor payload;
+    struct view signature; /* annotation dev.cosignproject.cosign/signature (base64 text), empty when absent */
+};
+bool signature_manifest_parse(struct view bytes, struct arena *a, struct signature_entry *out, size_t max, size_t *count,
+                              struct err *e);
+
+#endif

@@ -1,0 +1,38 @@
+/* event: what is measured, as TCG2 records in CoCo's AAEL form, and the register that results.
+ *
+ * Event bytes (little-endian): u32 tag 0x4141454C | u32 length | ASCII "domain operation content". The digest is over all of these bytes.
+ * Record (TCG_PCR_EVENT2): u32 mrIndex | u32 type 6 (EV_EVENT_TAG) | u32 digestCount | {u16 alg, digest}... | u32 size | event.
+ * Plinth's domain is "plinth"; operations: boot, policy, manifest, config, layer, launch, failure, and the separator.
+ * The content of plinth events is RFC 8785 JSON. After the manifest event follows CoCo's own
+ * "github.com/confidential-containers PullImage {"digest":...,"image":...}". */
+#ifndef PLINTH_TEE_EVENT_H
+#define PLINTH_TEE_EVENT_H
+
+#include "base/err.h"
+#include "base/view.h"
+#include "base/writer.h"
+#include "crypto/hash.h"
+
+#define EVENT_DOMAIN "plinth"
+#define EVENT_DOMAIN_COCO "github.com/confidential-containers"
+#define EVENT_TEXT_MAX 2048u /* domain, operation and content together */
+
+/* Writes the event bytes. ERR_FORMAT: a space in domain or operation, a newline or byte outside 0x20..0x7e in any part, too long. */
+bool event_encode(const char *domain, const char *operation, struct view content, struct writer *out, struct err *e);
+
+/* One bank of the measurement register and its value now. */
+struct register_bank {
+    enum hash_alg alg;
+    uint8_t value[HASH_MAX];
+};
+/* value = H(value || digest), which is PCR_Extend and the RTMR rule. */
+void register_extend(struct register_bank *bank, const uint8_t *digest);
+
+#define BANKS_MAX 3u
+/* Appends the record for `event` with one digest per bank, computed here. */
+void event_record(uint32_t mr_index, const struct register_bank *banks, size_t bank_count, struct view event,
+                  struct writer *log);
+/* The TCG "Spec ID Event03" header record that lets tpm2_eventlog and others read the log; first in a new log. */
+void event_log_header(const struct register_bank *banks, size_t bank_count, struct writer *log);
+
+#endif

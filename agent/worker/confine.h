@@ -1,0 +1,29 @@
+/* confine: a worker gives up everything it does not need, before it reads the first hostile byte.
+ *
+ * In order: descriptors above the worker's own are closed, rlimits, no dump, room (chroot where privileged, and Landlock where the kernel has it; one
+ * of the two must succeed), capabilities down to the role's, no_new_privs, seccomp allow-list (anything else kills the process). */
+#ifndef PLINTH_WORKER_CONFINE_H
+#define PLINTH_WORKER_CONFINE_H
+
+#include "base/err.h"
+
+enum confine_role {
+    CONFINE_FETCH,   /* room: reads etc/resolv.conf and etc/hosts; network: TCP and UDP over IPv4/IPv6 */
+    CONFINE_UNPACK,  /* room: reads and writes one layer's directory; no socket */
+    CONFINE_ADDRESS, /* no file; only the packet socket it was given */
+    CONFINE_READER,  /* room: reads one directory (an OCI layout); no socket; host tool only */
+};
+
+/* Descriptors every worker starts with. Everything else is closed. */
+enum {
+    WORKER_CONTROL = 3, /* stream socket to the monitor: frames */
+    WORKER_INPUT = 4,   /* unpack: pipe with the compressed layer; address: the packet socket; else absent */
+    WORKER_ROOM = 5,    /* O_PATH or O_DIRECTORY descriptor of the room; absent: see confine_enter */
+};
+
+/* Enters the cage. With WORKER_ROOM open the room becomes "/" (chroot) if the process may, and the current directory in any case.
+ * CONFINE_FETCH without WORKER_ROOM: Landlock lets exactly /etc/resolv.conf and /etc/hosts be read (ordinary host).
+ * ERR_SYSTEM when neither chroot nor Landlock could be had, naming what the kernel said; nothing hostile may be read then. */
+bool confine_enter(enum confine_role role, struct err *e);
+
+#endif

@@ -1,0 +1,25 @@
+/* hash: SHA-256, SHA-384, SHA-512 (FIPS 180-4), streaming, over BearSSL's hash classes. */
+#ifndef PLINTH_CRYPTO_HASH_H
+#define PLINTH_CRYPTO_HASH_H
+
+#include "base/view.h"
+#include <bearssl_hash.h>
+
+enum hash_alg { HASH_SHA256, HASH_SHA384, HASH_SHA512 };
+#define HASH_MAX 64
+
+struct hash {
+    enum hash_alg alg;
+    br_hash_compat_context ctx;
+};
+
+void hash_init(struct hash *h, enum hash_alg alg);
+void hash_update(struct hash *h, struct view bytes);
+/* Writes hash_size(alg) bytes; the context may be updated further afterwards. */
+void hash_final(const struct hash *h, uint8_t *out);
+size_t hash_size(enum hash_alg alg);
+/* "sha256", "sha384", "sha512" */
+const char *hash_name(enum hash_alg alg);
+void hash_once(enum hash_alg alg, struct view bytes, uint8_t *out);
+
+#endif

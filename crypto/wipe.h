@@ -1,0 +1,9 @@
+/* wipe: zeroes secrets so that the compiler cannot leave it out. */
+#ifndef PLINTH_CRYPTO_WIPE_H
+#define PLINTH_CRYPTO_WIPE_H
+
+#include <stddef.h>
+
+void wipe(void *p, size_t n);
+
+#endif
