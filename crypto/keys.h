@@ -2,7 +2,6 @@
 #ifndef PLINTH_CRYPTO_KEYS_H
 #define PLINTH_CRYPTO_KEYS_H
 
-#include "base/arena.h"
 #include "base/err.h"
 #include "base/view.h"
 
@@ -14,8 +13,8 @@ struct public_key {
     uint8_t spki_sha256[32]; /* of the DER: two keys are the same key when this is equal */
 };
 
-/* ERR_USAGE naming what the PEM holds instead (a private key, a certificate, another curve, RSA), a point that is not on the
- * curve, or trailing bytes. DER is read strictly. */
-bool public_key_from_pem(struct view pem, struct arena *a, struct public_key *out, struct err *e);
+/* Reads one PEM block: `label` is what stands after BEGIN, `der` what it holds. ERR_USAGE naming what it is instead (a private
+ * key, a certificate, another curve, RSA), a point that is not on the curve, or trailing bytes. DER is read strictly. */
+bool public_key_decode(struct view label, struct view der, struct public_key *out, struct err *e);
 
 #endif

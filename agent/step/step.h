@@ -14,13 +14,16 @@
 #include "trust/policy.h"
 #include "trust/signature.h"
 
-/* config -> everything: what the machine's owner decided. */
+/* config -> everything: what the machine's owner decided, and where this program runs. */
 struct config {
     struct policy policy;
     struct reference image; /* the policy's, or the command line's of the host tool */
     struct platform platform;
-    struct view ca_pem;
-    int64_t deadline_ms; /* from limits.seconds; 0 before the pull starts */
+    struct view ca_pem;       /* policy.registry.ca, else the bundle of the initrd or host */
+    const char *fetch_worker; /* WORKER_FETCH, or the host tool's reader of OCI layouts */
+    int fetch_room;           /* directory descriptor of the fetch worker's room; -1: see confine.h */
+    bool overlay;             /* guest: layers become an overlay; host: they are merged into one directory */
+    int64_t deadline_ms;      /* from limits.seconds, on clock_ms(); 0 for none */
 };
 
 /* resolve -> trust: nothing in here is believed yet. */
@@ -42,13 +45,19 @@ struct verified_image {
     struct image_config config;
 };
 
-/* The register and its log. `tpm` NULL: a prediction on the host, both banks computed alone. */
+/* trust -> measure, launch: what will run, the image's config with the policy's `run` laid over it. */
+struct process {
+    struct text_list args, env; /* as execve gets them */
+    struct view user, cwd;      /* as named in the policy or the config; empty user: root */
+};
+
+/* The register and its log (step/measure.h). `tpm` NULL: a prediction on the host, sha256 and sha384 computed alone. */
 struct measurement {
     struct tpm *tpm;
-    unsigned mr_index;
+    unsigned mr_index; /* the PCR */
     size_t bank_count;
     struct register_bank banks[BANKS_MAX];
-    struct writer log;
+    struct writer log; /* EVENTLOG_MAX bytes of the arena */
 };
 
 #endif

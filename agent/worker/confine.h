@@ -1,7 +1,8 @@
 /* confine: a worker gives up everything it does not need, before it reads the first hostile byte.
  *
- * In order: descriptors above the worker's own are closed, rlimits, no dump, room (chroot where privileged, and Landlock where the kernel has it; one
- * of the two must succeed), capabilities down to the role's, no_new_privs, seccomp allow-list (anything else kills the process). */
+ * In order: descriptors that are not the role's are closed, rlimits, room (chroot where privileged, and Landlock where the kernel
+ * has it; one of the two must succeed), capabilities and user down to the role's, no dump, no_new_privs, seccomp allow-list.
+ * Anything not on that list kills the process with SIGSYS; so do executable memory and other kinds of sockets. */
 #ifndef PLINTH_WORKER_CONFINE_H
 #define PLINTH_WORKER_CONFINE_H
 
@@ -23,6 +24,9 @@ enum {
 
 /* Enters the cage. With WORKER_ROOM open the room becomes "/" (chroot) if the process may, and the current directory in any case.
  * CONFINE_FETCH without WORKER_ROOM: Landlock lets exactly /etc/resolv.conf and /etc/hosts be read (ordinary host).
+ * CONFINE_ADDRESS has no room; where there is no Landlock, it has no system call that takes a path either.
+ * As root: fetch and address become user 65534 and keep no capability, so their room must be open to others; reader keeps
+ * CAP_DAC_READ_SEARCH; unpack what making files of any owner takes.
  * ERR_SYSTEM when neither chroot nor Landlock could be had, naming what the kernel said; nothing hostile may be read then. */
 bool confine_enter(enum confine_role role, struct err *e);
 

@@ -110,6 +110,7 @@ void lease_encode(const struct lease *l, struct writer *out) {
     write_bytes(out, view_of(l, LEASE_FIXED));
     write_u8(out, l->prefix);
     write_le32(out, l->seconds);
+    write_le16(out, l->mtu);
     put_text(out, l->domain);
     put_text(out, l->hostname);
 }
@@ -129,9 +130,10 @@ bool lease_decode(struct view payload, struct lease *out, struct err *e) {
     if (fixed.n) memcpy(&l, fixed.p, fixed.n);
     l.prefix = read_u8(&r);
     l.seconds = read_le32(&r);
+    l.mtu = read_le16(&r);
     l.domain = get_text(&r, 253);
     l.hostname = get_text(&r, 253);
-    if (l.prefix > 32 || !is_host_name(l.domain) || !is_host_name(l.hostname)) r.bad = true;
+    if (l.prefix > 32 || (l.mtu && l.mtu < 576) || !is_host_name(l.domain) || !is_host_name(l.hostname)) r.bad = true;
     if (!finish(&r, "lease", e)) return false;
     *out = l;
     return true;

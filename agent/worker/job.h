@@ -41,7 +41,8 @@ struct unpack_result {
 struct lease {
     uint8_t address[4], server[4], router[4], dns[3][4];
     uint8_t prefix; /* 0..32 */
-    uint32_t seconds;
+    uint32_t seconds; /* 0xffffffff: for ever */
+    uint16_t mtu;     /* 0 or at least 576 */
     struct view domain, hostname; /* letters, digits, '-', '.' only; checked by lease_decode */
 };
 

@@ -1,7 +1,8 @@
 /* event: what is measured, as TCG2 records in CoCo's AAEL form, and the register that results.
  *
- * Event bytes (little-endian): u32 tag 0x4141454C | u32 length | ASCII "domain operation content". The digest is over all of these bytes.
- * Record (TCG_PCR_EVENT2): u32 mrIndex | u32 type 6 (EV_EVENT_TAG) | u32 digestCount | {u16 alg, digest}... | u32 size | event.
+ * Event bytes (little-endian): u32 tag 0x4141454C | u32 length | ASCII "domain operation content". The digest is over
+ * all of these bytes. Record (TCG_PCR_EVENT2): u32 mrIndex | u32 type 6 (EV_EVENT_TAG) | u32 digestCount |
+ * {u16 alg, digest}... | u32 size | event. mrIndex is the PCR's number on a TPM.
  * Plinth's domain is "plinth"; operations: boot, policy, manifest, config, layer, launch, failure, and the separator.
  * The content of plinth events is RFC 8785 JSON. After the manifest event follows CoCo's own
  * "github.com/confidential-containers PullImage {"digest":...,"image":...}". */
@@ -15,9 +16,21 @@
 
 #define EVENT_DOMAIN "plinth"
 #define EVENT_DOMAIN_COCO "github.com/confidential-containers"
-#define EVENT_TEXT_MAX 2048u /* domain, operation and content together */
+#define EVENT_TEXT_MAX 2048u             /* domain, operation and content together */
+#define EVENT_MAX (EVENT_TEXT_MAX + 8u) /* the event bytes */
 
-/* Writes the event bytes. ERR_FORMAT: a space in domain or operation, a newline or byte outside 0x20..0x7e in any part, too long. */
+#define EVENT_NO_ACTION 3u
+#define EVENT_EVENT_TAG 6u
+#define EVENT_TAG_AAEL 0x4141454Cu
+
+/* TPM_ALG_ID of a hash (TPM 2.0 Library Part 2, table 9). */
+enum { TPM2_ALG_SHA1 = 0x0004, TPM2_ALG_SHA256 = 0x000B, TPM2_ALG_SHA384 = 0x000C, TPM2_ALG_SHA512 = 0x000D };
+uint16_t tpm2_alg(enum hash_alg alg);
+/* False, with *alg untouched, for an algorithm that crypto/hash does not have (SHA-1, SM3, SHA-3). */
+bool tpm2_hash(uint16_t tpm_alg, enum hash_alg *alg);
+
+/* Writes the event bytes. ERR_FORMAT: a space in domain or operation or one of them empty, a byte outside 0x20..0x7e in
+ * any part, a text above EVENT_TEXT_MAX, no room in `out`. `out` is untouched then. */
 bool event_encode(const char *domain, const char *operation, struct view content, struct writer *out, struct err *e);
 
 /* One bank of the measurement register and its value now. */
@@ -29,10 +42,11 @@ struct register_bank {
 void register_extend(struct register_bank *bank, const uint8_t *digest);
 
 #define BANKS_MAX 3u
-/* Appends the record for `event` with one digest per bank, computed here. */
+/* Appends the record for `event` with one digest per bank, computed here. A log too small becomes `full`. */
 void event_record(uint32_t mr_index, const struct register_bank *banks, size_t bank_count, struct view event,
                   struct writer *log);
-/* The TCG "Spec ID Event03" header record that lets tpm2_eventlog and others read the log; first in a new log. */
+/* The TCG "Spec ID Event03" header record (PC Client Platform Firmware Profile 1.05, section 10.4.5.1) that lets
+ * tpm2_eventlog and others read the log; first in a new log. */
 void event_log_header(const struct register_bank *banks, size_t bank_count, struct writer *log);
 
 #endif

@@ -1,20 +1,23 @@
 /* tpm2: command and response bytes of the few TPM 2.0 commands that Plinth uses (TPM 2.0 Library, Part 3), no I/O.
  *
- * Build a command into a writer, send it (sys/tpm), parse the response. All integers big-endian. Empty authorisation
- * everywhere (TPM_RS_PW with an empty password): the hierarchies of a fresh vTPM have none. */
+ * Build a command into an empty writer, send it (sys/tpm), parse the response. All integers big-endian. Empty
+ * authorisation everywhere (TPM_RS_PW with an empty password): the hierarchies of a fresh vTPM have none.
+ *
+ * The TPM is the host's to emulate, so responses are read like any hostile bytes: bounded, exact, nothing trailing. Every
+ * parser sets ERR_SYSTEM with the response code's name when the TPM refused, ERR_FORMAT when the bytes are not what Part 3
+ * says; views point into the response. */
 #ifndef PLINTH_TEE_TPM2_H
 #define PLINTH_TEE_TPM2_H
 
 #include "base/err.h"
 #include "base/view.h"
 #include "base/writer.h"
-#include "crypto/hash.h"
+#include "tee/event.h"
 
-#define TPM2_COMMAND_MAX 4096u
-#define TPM2_NONCE_MAX 64u
-
-enum { TPM2_ALG_SHA256 = 0x000B, TPM2_ALG_SHA384 = 0x000C, TPM2_ALG_SHA512 = 0x000D };
-uint16_t tpm2_alg(enum hash_alg alg);
+#define TPM2_COMMAND_MAX 4096u /* command and response: the kernel's TPM_BUFSIZE */
+#define TPM2_NONCE_MAX 64u     /* qualifyingData: a TPMT_HA; TPMs without SHA-512 take 48 */
+#define TPM2_PCRS 24u
+#define TPM2_READ_MAX 8u /* digests in one PCR_Read response (TPML_DIGEST) */
 
 /* A set of PCRs in one bank: bit i is PCR i. */
 struct tpm2_selection {
@@ -23,13 +26,43 @@ struct tpm2_selection {
 };
 
 void tpm2_get_pcr_banks(struct writer *out);
-void tpm2_pcr_extend(unsigned pcr, const struct register_digest *digests, size_t count, struct writer *out);
+/* `digests[i].value` extends the bank digests[i].alg; all banks in one command, so all or none. */
+void tpm2_pcr_extend(unsigned pcr, const struct register_bank *digests, size_t count, struct writer *out);
 void tpm2_pcr_read(const struct tpm2_selection *selection, struct writer *out);
-/* Restricted ECC P-256 signing key (ECDSA SHA-256) as primary in the endorsement hierarchy: the AK; same key while the seed lives. */
+/* Restricted ECC P-256 signing key (ECDSA SHA-256, fixedTPM, fixedParent, sensitiveDataOrigin, noDA so that no lockout stops
+ * a boot) as primary in the endorsement hierarchy: the AK; same key while the seed lives. */
 void tpm2_create_ak(struct writer *out);
 void tpm2_quote(uint32_t ak_handle, struct view qualifying_data, const struct tpm2_selection *selections, size_t count,
                 struct writer *out);
 void tpm2_flush(uint32_t handle, struct writer *out);
 void tpm2_get_random(uint16_t bytes, struct writer *out);
+
+/* True when the whole response says to send the command again: TPM_RC_RETRY, TPM_RC_YIELDED, TPM_RC_TESTING. */
+bool tpm2_again(struct view response);
+/* Name of a response code, "TPM_RC_VALUE"; parameter, handle and session numbers are ignored. "unknown" for rare ones. */
+const char *tpm2_rc_name(uint32_t code);
+
+/* A response without parameters: PCR_Extend (`sessions`), FlushContext. `what` names the command in the error. */
+bool tpm2_parse_done(const char *what, struct view response, bool sessions, struct err *e);
+/* Active banks among those that crypto/hash knows, with their PCRs; at most `max`, banks without PCRs left out. */
+bool tpm2_parse_banks(struct view response, struct tpm2_selection *out, size_t max, size_t *count, struct err *e);
+/* The values of the PCRs asked for, ascending; exactly the bits of `want` (at most TPM2_READ_MAX), else ERR_FORMAT. */
+bool tpm2_parse_pcrs(struct view response, const struct tpm2_selection *want, uint8_t (*values)[HASH_MAX], struct err *e);
+/* `public` is a TPMT_PUBLIC that has exactly the template of tpm2_create_ak; point is 04 || x || y. */
+bool tpm2_parse_ak(struct view response, uint32_t *handle, struct view *public, uint8_t point[static 65], struct err *e);
+/* TPMS_ATTEST and TPMT_SIGNATURE. */
+bool tpm2_parse_quote(struct view response, struct view *attest, struct view *signature, struct err *e);
+/* Up to as many bytes as were asked for, at least one. */
+bool tpm2_parse_random(struct view response, struct view *bytes, struct err *e);
+
+/* A TPMS_ATTEST of type TPM_ST_ATTEST_QUOTE (Part 2, 10.12): what the agent compares before it hands a quote on. */
+struct tpm2_attest {
+    struct view nonce; /* extraData */
+    size_t selection_count;
+    struct tpm2_selection selections[BANKS_MAX];
+    struct view pcr_digest;
+};
+/* ERR_FORMAT: other magic or type, cut, trailing bytes, a bank that crypto/hash does not know, more than BANKS_MAX. */
+bool tpm2_attest_parse(struct view attest, struct tpm2_attest *out, struct err *e);
 
 #endif

@@ -21,6 +21,7 @@ enum policy_tee { POLICY_TEE_TPM = 1, POLICY_TEE_TDX = 2, POLICY_TEE_SNP = 4 };
 
 #define POLICY_MIRRORS_MAX 8u
 #define POLICY_AUTHS_MAX 32u
+#define POLICY_PCR_DEFAULT 15u
 
 struct policy_auth {
     struct view registry; /* "host", "host:port" or "host/path" as in Docker's auth.json */
@@ -45,7 +46,7 @@ struct policy {
     bool allow_unsigned;
 
     unsigned tees; /* bits of policy_tee; all when the member is absent */
-    unsigned pcr;  /* register.pcr, 15 by default; 8-15 allowed */
+    unsigned pcr;  /* register.pcr, POLICY_PCR_DEFAULT where absent; 8-15 allowed */
 
     struct text_list args; /* run.args: replaces entrypoint and cmd when has_args */
     bool has_args;

@@ -1,0 +1,370 @@
+/* see policy.h */
+#include "trust/policy.h"
+
+#include <stdio.h>
+
+#include "base/codec.h"
+#include "base/writer.h"
+#include "crypto/hash.h"
+#include "format/json.h"
+#include "format/pem.h"
+
+#define NAME_MAX_BYTES 128u
+#define PATH_MAX_BYTES 96u
+
+struct parse {
+    struct policy *p;
+    struct arena *a;
+    struct err *e;
+};
+
+#define REFUSE(q, ...) err_set((q)->e, ERR_USAGE, "policy: " __VA_ARGS__)
+
+static bool has(const json *o, const char *name) { return json_get(o, name) != NULL; }
+
+/* Optional members: absent leaves *out as it is. */
+static bool opt_text(struct parse *q, const json *o, const char *name, const char *where, struct view *out) {
+    return !has(o, name) || json_need_text(o, name, where, out, q->e);
+}
+
+static bool opt_bool(struct parse *q, const json *o, const char *name, const char *where, bool *out) {
+    const json *v = json_get(o, name);
+    return !v || json_is_bool(v, out) || err_set(q->e, ERR_USAGE, "%s.%s must be true or false", where, name);
+}
+
+static bool opt_number(struct parse *q, const json *o, const char *name, const char *where, uint64_t min, uint64_t max,
+                       uint64_t *out) {
+    uint64_t n;
+    if (!has(o, name)) return true;
+    if (!json_need_u64(o, name, where, &n, q->e)) return false;
+    if (n < min || n > max)
+        return err_set(q->e, ERR_USAGE, "%s.%s is %llu, %llu to %llu is accepted", where, name, (unsigned long long)n,
+                       (unsigned long long)min, (unsigned long long)max);
+    *out = n;
+    return true;
+}
+
+/* An optional object of the root with known members only; *out stays NULL when it is absent. */
+static bool section(struct parse *q, const json *root, const char *name, const char *const *members, const json **out) {
+    char where[PATH_MAX_BYTES];
+    if (!has(root, name)) return true;
+    snprintf(where, sizeof where, "policy: %s", name);
+    return json_need_object(root, name, "policy", out, q->e) && json_only(*out, members, where, q->e);
+}
+
+static bool parse_image(struct parse *q, const json *root) {
+    struct view text;
+    if (!has(root, "image")) return true;
+    if (!json_need_text(root, "image", "policy", &text, q->e)) return false;
+    q->p->has_image = true;
+    return reference_parse(text, false, &q->p->image, q->e) || err_in(q->e, "policy: image");
+}
+
+static bool parse_ca(struct parse *q) {
+    struct view rest = q->p->ca_pem, label, der;
+    size_t certificates = 0;
+    while (pem_next(&rest, q->a, &label, &der, q->e)) certificates += view_is(label, "CERTIFICATE");
+    if (q->e->kind != ERR_NONE) return err_in(q->e, "policy: registry.ca");
+    return certificates > 0 || REFUSE(q, "registry.ca holds no certificate (-----BEGIN CERTIFICATE-----)");
+}
+
+/* What goes into an HTTP header later: no control characters. */
+static bool is_clean(struct view v) {
+    for (size_t i = 0; i < v.n; i++)
+        if (v.p[i] < 0x20 || v.p[i] == 0x7f) return false;
+    return true;
+}
+
+static bool parse_userpass(struct parse *q, const json *entry, const char *where, struct view *out) {
+    static const char *const members[] = {"auth", "username", "password", NULL};
+    struct view name, word;
+    if (!json_is_object(entry)) return err_set(q->e, ERR_USAGE, "%s must be an object", where);
+    if (!json_only(entry, members, where, q->e)) return false;
+    bool encoded = has(entry, "auth");
+    if (encoded && (has(entry, "username") || has(entry, "password")))
+        return err_set(q->e, ERR_USAGE, "%s has both auth and username or password", where);
+    if (encoded ? !json_need_text(entry, "auth", where, &word, q->e)
+                : !json_need_text(entry, "username", where, &name, q->e) ||
+                      !json_need_text(entry, "password", where, &word, q->e))
+        return false;
+    size_t size = encoded ? word.n : name.n + 1 + word.n;
+    uint8_t *p = arena_alloc(q->a, size + 1);
+    if (!p) return arena_full(q->a, q->e);
+    struct writer w = writer_of(p, size);
+    if (!encoded) write_bytes(&w, name), write_u8(&w, ':'), write_bytes(&w, word);
+    if (encoded && (!base64_decode(word, p, size, &w.n) || !w.n || !memchr(p, ':', w.n)))
+        return err_set(q->e, ERR_USAGE, "%s.auth is not user:password in base64", where);
+    if (!is_clean(writer_view(&w)) || (!encoded && name.n && memchr(name.p, ':', name.n)))
+        return err_set(q->e, ERR_USAGE, "%s: a control character, or a ':' in the user's name", where);
+    *out = writer_view(&w);
+    return true;
+}
+
+static bool parse_auth(struct parse *q, const json *registry) {
+    static const char *const members[] = {"auths", NULL};
+    const json *auth = json_get(registry, "auth"), *auths;
+    struct reference unused, any = {.repository = "x"};
+    char where[PATH_MAX_BYTES + HOST_MAX];
+    if (!auth) return true;
+    if (view_starts(json_text(auth), VIEW("kbs://")))
+        return REFUSE(q, "registry.auth is a kbs: URI, but this build has no KBS client");
+    if (!json_need_object(registry, "auth", "policy: registry", &auth, q->e) ||
+        !json_only(auth, members, "policy: registry.auth", q->e) ||
+        !json_need_object(auth, "auths", "policy: registry.auth", &auths, q->e))
+        return false;
+    if (json_count(auths) > POLICY_AUTHS_MAX)
+        return REFUSE(q, "registry.auth.auths has %zu entries, %u are accepted", json_count(auths), POLICY_AUTHS_MAX);
+    for (struct json_iter it = json_each(auths); json_next(&it);) {
+        struct policy_auth *entry = &q->p->auths[q->p->auth_count++];
+        snprintf(where, sizeof where, "policy: registry.auth.auths.%.*s", VIEW_ARG(view_first(it.name, HOST_MAX)));
+        if (!reference_mirror(&any, it.name, &unused, q->e))
+            return err_set(q->e, ERR_USAGE, "%s: the name must be host[:port][/path], without a scheme", where);
+        entry->registry = it.name;
+        if (!parse_userpass(q, it.value, where, &entry->userpass)) return false;
+    }
+    return true;
+}
+
+static bool parse_registry(struct parse *q, const json *root) {
+    static const char *const members[] = {"mirrors", "ca", "auth", "allowHttp", NULL};
+    const char *where = "policy: registry";
+    const json *registry = NULL, *mirrors = NULL;
+    struct policy *p = q->p;
+    struct reference unused, any = {.repository = "x"};
+    if (!section(q, root, "registry", members, &registry)) return false;
+    if (has(registry, "mirrors") && !json_need_array(registry, "mirrors", where, &mirrors, q->e)) return false;
+    if (json_count(mirrors) > POLICY_MIRRORS_MAX)
+        return REFUSE(q, "registry.mirrors has %zu entries, %u are accepted", json_count(mirrors), POLICY_MIRRORS_MAX);
+    for (struct json_iter it = json_each(mirrors); json_next(&it);) {
+        p->mirrors[p->mirror_count++] = json_text(it.value);
+        if (!reference_mirror(&any, json_text(it.value), &unused, q->e))
+            return err_in(q->e, "policy: registry.mirrors[%zu]", p->mirror_count - 1);
+    }
+    return opt_text(q, registry, "ca", where, &p->ca_pem) && (!has(registry, "ca") || parse_ca(q)) &&
+           parse_auth(q, registry) && opt_bool(q, registry, "allowHttp", where, &p->allow_http);
+}
+
+static bool parse_key(struct parse *q, const json *v, const char *where, struct policy_key *key) {
+    static const char *const members[] = {"name", "pem", NULL};
+    struct view pem, label, der, more;
+    if (!json_is_object(v)) return err_set(q->e, ERR_USAGE, "%s must be an object with name and pem", where);
+    if (!json_only(v, members, where, q->e) || !json_need_text(v, "name", where, &key->name, q->e) ||
+        !json_need_text(v, "pem", where, &pem, q->e))
+        return false;
+    if (key->name.n == 0 || key->name.n > NAME_MAX_BYTES || !is_clean(key->name))
+        return err_set(q->e, ERR_USAGE, "%s.name must be 1 to %u printable characters", where, NAME_MAX_BYTES);
+    if (!pem_next(&pem, q->a, &label, &der, q->e)) {
+        if (q->e->kind != ERR_NONE) return err_in(q->e, "%s.pem", where);
+        return err_set(q->e, ERR_USAGE, "%s.pem holds no PEM block (-----BEGIN PUBLIC KEY-----)", where);
+    }
+    if (!public_key_decode(label, der, &key->key, q->e)) return err_in(q->e, "%s.pem", where);
+    if (pem_next(&pem, q->a, &label, &more, q->e) || q->e->kind != ERR_NONE)
+        return err_set(q->e, ERR_USAGE, "%s.pem holds more than one key: write one entry for each", where);
+    return true;
+}
+
+static bool parse_keys(struct parse *q, const json *keys) {
+    struct policy *p = q->p;
+    if (json_count(keys) > KEYS_MAX)
+        return REFUSE(q, "signatures.keys has %zu keys, %u are accepted", json_count(keys), KEYS_MAX);
+    for (struct json_iter it = json_each(keys); json_next(&it); p->key_count++) {
+        struct policy_key *key = &p->keys[p->key_count];
+        char where[PATH_MAX_BYTES];
+        snprintf(where, sizeof where, "policy: signatures.keys[%zu]", p->key_count);
+        if (!parse_key(q, it.value, where, key)) return false;
+        for (size_t i = 0; i < p->key_count; i++) {
+            if (view_eq(p->keys[i].name, key->name))
+                return err_set(q->e, ERR_USAGE, "%s has the name of signatures.keys[%zu], '%.*s'", where, i,
+                               VIEW_ARG(key->name));
+            if (memcmp(p->keys[i].key.spki_sha256, key->key.spki_sha256, 32) == 0)
+                return err_set(q->e, ERR_USAGE, "%s, '%.*s', is the same key as '%.*s': it would count once", where,
+                               VIEW_ARG(key->name), VIEW_ARG(p->keys[i].name));
+        }
+    }
+    return true;
+}
+
+static bool parse_signatures(struct parse *q, const json *root) {
+    static const char *const members[] = {"threshold", "keys", "allowUnsigned", NULL};
+    const char *where = "policy: signatures";
+    const json *signatures = NULL, *keys = NULL;
+    struct policy *p = q->p;
+    if (!section(q, root, "signatures", members, &signatures)) return false;
+    if (!opt_bool(q, signatures, "allowUnsigned", where, &p->allow_unsigned)) return false;
+    if (p->allow_unsigned)
+        return (!has(signatures, "keys") && !has(signatures, "threshold")) ||
+               REFUSE(q, "signatures has both keys or threshold and allowUnsigned: take one or the other");
+    if (!has(signatures, "keys")) {
+        REFUSE(q, "signatures.keys is missing: nothing says whose images may run");
+        return err_mend(q->e, "give signatures.keys and signatures.threshold, or write \"signatures\": "
+                              "{\"allowUnsigned\": true} to run anybody's");
+    }
+    if (!json_need_array(signatures, "keys", where, &keys, q->e) || !parse_keys(q, keys)) return false;
+    if (p->key_count == 0) return REFUSE(q, "signatures.keys is empty: no image can satisfy it");
+    uint64_t threshold = p->key_count; /* unless said otherwise, all must sign */
+    if (has(signatures, "threshold") && !json_need_u64(signatures, "threshold", where, &threshold, q->e)) return false;
+    if (threshold == 0) {
+        REFUSE(q, "signatures.threshold is 0, which lets every image run");
+        return err_mend(q->e, "set it to 1 to %zu; allowUnsigned, without keys, is how to run unsigned images",
+                        p->key_count);
+    }
+    if (threshold > p->key_count) {
+        REFUSE(q, "signatures.threshold is %llu, but only %zu key%s given: no image can satisfy it",
+               (unsigned long long)threshold, p->key_count, p->key_count == 1 ? " is" : "s are");
+        return err_mend(q->e, "add keys, or set signatures.threshold to at most %zu", p->key_count);
+    }
+    p->threshold = (uint32_t)threshold;
+    return true;
+}
+
+static bool parse_machine(struct parse *q, const json *root) {
+    static const char *const members[] = {"pcr", NULL}, *const names[] = {"tpm", "tdx", "snp"};
+    const json *tees = NULL, *reg = NULL;
+    uint64_t pcr = q->p->pcr;
+    if (has(root, "tee")) {
+        if (!json_need_array(root, "tee", "policy", &tees, q->e)) return false;
+        q->p->tees = 0;
+        for (struct json_iter it = json_each(tees); json_next(&it);) {
+            size_t i = 0;
+            while (i < 3 && !view_is(json_text(it.value), names[i])) i++;
+            if (i == 3)
+                return REFUSE(q, "tee names '%.*s'; known are tpm, tdx, snp",
+                              VIEW_ARG(view_first(json_text(it.value), 60)));
+            q->p->tees |= 1u << i;
+        }
+        if (q->p->tees == 0) return REFUSE(q, "tee is empty: no machine can satisfy it");
+    }
+    if (!section(q, root, "register", members, &reg) || !opt_number(q, reg, "pcr", "policy: register", 8, 15, &pcr))
+        return false;
+    q->p->pcr = (unsigned)pcr;
+    return true;
+}
+
+static bool parse_env(struct parse *q, const json *env) {
+    struct text_list *list = &q->p->env;
+    for (struct json_iter it = json_each(env); json_next(&it);) {
+        if (it.name.n == 0 || memchr(it.name.p, '=', it.name.n))
+            return REFUSE(q, "run.env: '%.*s' is no name", VIEW_ARG(view_first(it.name, 100)));
+        if (!json_is_string(it.value))
+            return REFUSE(q, "run.env.%.*s must be a string", VIEW_ARG(view_first(it.name, 100)));
+        struct view value = json_text(it.value);
+        size_t size = it.name.n + 1 + value.n;
+        struct writer w = writer_of(arena_alloc(q->a, size), size);
+        if (!w.p) return arena_full(q->a, q->e);
+        write_bytes(&w, it.name), write_u8(&w, '='), write_bytes(&w, value);
+        list->items[list->count++] = writer_view(&w);
+    }
+    return true;
+}
+
+static bool parse_run(struct parse *q, const json *root) {
+    static const char *const members[] = {"mode", "args", "env", "user", NULL};
+    const char *where = "policy: run";
+    const json *run = NULL, *args = NULL, *env = NULL;
+    struct policy *p = q->p;
+    struct view mode = VIEW("exec");
+    if (!section(q, root, "run", members, &run) || !opt_text(q, run, "mode", where, &mode) ||
+        !opt_text(q, run, "user", where, &p->user) ||
+        (has(run, "args") && !json_need_array(run, "args", where, &args, q->e)) ||
+        (has(run, "env") && !json_need_object(run, "env", where, &env, q->e)))
+        return false;
+    if (!view_is(mode, "exec"))
+        return REFUSE(q, "run.mode is '%.*s', this build knows only exec", VIEW_ARG(view_first(mode, 60)));
+    if (has(run, "user") && p->user.n == 0) return REFUSE(q, "run.user is empty; leave it out to take the image's");
+    if (json_count(args) > ARGS_MAX || json_count(env) > ARGS_MAX)
+        return REFUSE(q, "run.args or run.env has more than %u items", ARGS_MAX);
+    if (args && json_count(args) == 0) return REFUSE(q, "run.args is empty: nothing would be run");
+    p->has_args = args != NULL;
+    p->args.items = arena_alloc(q->a, json_count(args) * sizeof *p->args.items);
+    p->env.items = arena_alloc(q->a, json_count(env) * sizeof *p->env.items);
+    if (!p->args.items || !p->env.items) return arena_full(q->a, q->e);
+    for (struct json_iter it = json_each(args); json_next(&it); p->args.count++) {
+        if (!json_is_string(it.value)) return REFUSE(q, "run.args[%zu] must be a string", p->args.count);
+        p->args.items[p->args.count] = json_text(it.value);
+    }
+    return parse_env(q, env);
+}
+
+/* 8589934592 or "8GiB". */
+static bool parse_bytes(struct parse *q, const json *limits, uint64_t *out) {
+    static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
+    const json *v = json_get(limits, "bytes");
+    struct view text = json_text(v);
+    uint64_t n = 0;
+    unsigned shift = 0;
+    if (!v) return true;
+    for (unsigned i = 0; i < 4 && !shift; i++)
+        if (view_ends(text, view_str(units[i]))) shift = 10 * (i + 1), text.n -= 3;
+    if (!(shift ? view_u64(text, ((uint64_t)1 << 53) >> shift, &n) : json_u64(v, &n)) || n == 0)
+        return REFUSE(q, "limits.bytes must be a number from 1, or one with a unit, such as \"512MiB\" or \"8GiB\"");
+    *out = n << shift;
+    return true;
+}
+
+static bool parse_limits(struct parse *q, const json *root) {
+    static const char *const members[] = {"layers", "bytes", "files", "seconds", "allowDevices", NULL};
+    const char *where = "policy: limits";
+    const json *limits = NULL;
+    struct policy *p = q->p;
+    uint64_t layers = LAYERS_MAX, seconds = 600;
+    p->limits.bytes = (uint64_t)8 << 30;
+    p->limits.files = 1000000;
+    if (!section(q, root, "limits", members, &limits) ||
+        !opt_number(q, limits, "layers", where, 1, LAYERS_MAX, &layers) || !parse_bytes(q, limits, &p->limits.bytes) ||
+        !opt_number(q, limits, "files", where, 1, (uint64_t)1 << 53, &p->limits.files) ||
+        !opt_number(q, limits, "seconds", where, 1, 7 * 86400, &seconds) ||
+        !opt_bool(q, limits, "allowDevices", where, &p->limits.allow_devices))
+        return false;
+    p->limits.layers = (uint32_t)layers;
+    p->limits.seconds = (uint32_t)seconds;
+    return true;
+}
+
+static bool list_weaknesses(struct parse *q) {
+    struct policy *p = q->p;
+    char text[128];
+    struct writer w = writer_of(text, sizeof text);
+    if (p->allow_unsigned) write_text(&w, " signatures.allowUnsigned");
+    if (p->allow_http) write_text(&w, " registry.allowHttp");
+    if (p->limits.allow_devices) write_text(&w, " limits.allowDevices");
+    p->weaknesses = arena_copy(q->a, view_skip(writer_view(&w), 1));
+    return w.n == 0 || p->weaknesses.p || arena_full(q->a, q->e);
+}
+
+static bool parse_root(struct parse *q, struct view bytes) {
+    static const char *const members[] = {"image", "registry", "signatures", "tee", "register", "run", "limits", NULL};
+    const json *root;
+    if (bytes.n > POLICY_MAX) return REFUSE(q, "%zu bytes, %u are accepted", bytes.n, POLICY_MAX);
+    if (!json_parse(bytes, q->a, &root, q->e)) return err_in(q->e, "policy");
+    if (!json_is_object(root)) return REFUSE(q, "not a JSON object");
+    return json_only(root, members, "policy", q->e) && parse_image(q, root) && parse_registry(q, root) &&
+           parse_signatures(q, root) && parse_machine(q, root) && parse_run(q, root) && parse_limits(q, root) &&
+           list_weaknesses(q);
+}
+
+bool policy_parse(struct view bytes, struct arena *a, struct policy *out, struct err *e) {
+    struct policy *p = arena_alloc(a, sizeof *p);
+    struct parse q = {p, a, e};
+    if (!p) return arena_full(a, e);
+    p->tees = POLICY_TEE_TPM | POLICY_TEE_TDX | POLICY_TEE_SNP;
+    p->pcr = POLICY_PCR_DEFAULT;
+    hash_once(HASH_SHA256, bytes, p->digest.sha256);
+    if (!parse_root(&q, bytes)) {
+        if (e->kind != ERR_SYSTEM) e->kind = ERR_USAGE;
+        return false;
+    }
+    *out = *p;
+    return true;
+}
+
+struct view policy_credential(const struct policy *p, struct view host, struct view repository) {
+    const struct policy_auth *best = NULL;
+    for (size_t i = 0; i < p->auth_count; i++) {
+        const struct policy_auth *entry = &p->auths[i];
+        struct view path = entry->registry, its_host = view_cut(&path, '/', NULL);
+        bool below =
+            path.n == 0 || (view_starts(repository, path) && (repository.n == path.n || repository.p[path.n] == '/'));
+        if (view_eq_nocase(its_host, host) && below && (!best || entry->registry.n > best->registry.n)) best = entry;
+    }
+    return best ? best->userpass : (struct view){0};
+}

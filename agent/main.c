@@ -1,0 +1,191 @@
+/* Plinth's agent: PID 1 of a confidential VM. The table below is the boot; agent/README.md explains it line by line. */
+#include "base/version.h"
+#include "format/cmdline.h"
+#include "step/attest.h"
+#include "step/launch.h"
+#include "step/measure.h"
+#include "step/network.h"
+#include "step/pull.h"
+#include "sys/clock.h"
+#include "sys/console.h"
+#include "sys/module.h"
+#include "sys/mounts.h"
+#include "sys/power.h"
+#include "sys/root.h"
+#include "worker/worker.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define POLICY_FILE "/etc/plinth/policy.json"
+#define CA_FILE "/etc/ssl/ca.pem"
+#define ROOM "/run/plinth/room" /* the fetch worker's whole file system */
+#define STORE "/image"          /* layers 0, 1, ..., and what overlayfs needs */
+#define TPM_TIMEOUT_MS 5000
+
+/* What one boot holds, from step to step. */
+struct boot {
+    struct arena arena;
+    struct cmdline cmdline;
+    struct network network;
+    struct tpm tpm;
+    struct measurement measured;
+    struct pull pull;
+    struct process process;
+    struct attestation attestation;
+};
+
+static bool read_own(struct arena *a, const char *path, size_t max, struct view *out, bool *found, struct err *e) {
+    uint8_t *bytes = arena_alloc(a, max);
+    if (!bytes) return arena_full(a, e);
+    return root_read(AT_FDCWD, path, bytes, max, out, found, e);
+}
+
+static bool step_config(struct boot *b, struct err *e) {
+    struct view policy, ca, text;
+    bool found;
+    if (!read_own(&b->arena, POLICY_FILE, POLICY_MAX, &policy, &found, e)) return false;
+    if (!found) {
+        err_set(e, ERR_USAGE, "the initramfs has no %s", POLICY_FILE);
+        return err_mend(e, "plinth initrd --policy FILE puts it there");
+    }
+    if (!read_own(&b->arena, CA_FILE, CA_PEM_MAX, &ca, &found, e)) return false;
+    if (!read_own(&b->arena, "/proc/cmdline", CMDLINE_MAX, &text, &found, e)) return false;
+    if (!cmdline_parse(text, &b->cmdline, e)) return err_in(e, "kernel command line");
+    if (!pull_begin(&b->pull, policy, (struct view){0}, ca, false, e)) return false;
+    struct config *config = &b->pull.config;
+    config->overlay = true;
+    if (config->policy.weaknesses.n) console_say("the policy takes weaker ways: %.*s", VIEW_ARG(config->policy.weaknesses));
+    return true;
+}
+
+static bool begin_register(struct boot *b, unsigned pcr, struct err *e) {
+    if (!tpm_open(TPM_TIMEOUT_MS, &b->tpm, e)) return err_in(e, "TPM");
+    return measure_begin(&b->measured, &b->tpm, pcr, &b->arena, e) && measure_boot(&b->measured, e);
+}
+
+/* Before anything comes from outside: the register is ours from its first value, so that a failure can be recorded too. */
+static bool step_register(struct boot *b, struct err *e) {
+    const struct policy *policy = &b->pull.config.policy;
+    if (!(policy->tees & POLICY_TEE_TPM)) {
+        err_set(e, ERR_POLICY, "this build measures into a vTPM, and the policy's tee does not allow \"tpm\"");
+        return err_mend(e, "add \"tpm\" to tee");
+    }
+    return begin_register(b, policy->pcr, e) && measure_policy(&b->measured, policy, e);
+}
+
+static bool step_network(struct boot *b, struct err *e) {
+    if (!network_start(&b->cmdline, &b->network, e) || !network_room(&b->network, ROOM, e)) return false;
+    int room = open(ROOM, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (room < 0) return err_sys(e, "cannot open %s", ROOM);
+    b->pull.config.fetch_room = room;
+    return true;
+}
+
+static bool step_resolve(struct boot *b, struct err *e) {
+    char name[2048];
+    console_say("image %s", measure_image_name(&b->pull.config, name, sizeof name));
+    return pull_resolve(&b->pull, e);
+}
+
+static bool step_trust(struct boot *b, struct err *e) {
+    if (!pull_trust(&b->pull, e)) return false;
+    const struct verified_image *image = &b->pull.image;
+    char text[DIGEST_TEXT_SIZE];
+    console_say("manifest %s", digest_text(&image->manifest_digest, text));
+    for (size_t i = 0; i < image->signatures.count; i++)
+        console_say("signed by '%.*s'", VIEW_ARG(b->pull.config.policy.keys[image->signatures.matches[i].key].name));
+    /* What cannot be launched is refused before it is downloaded. */
+    return launch_plan(&b->pull.config.policy, &image->config, &b->arena, &b->process, e);
+}
+
+static bool step_measure(struct boot *b, struct err *e) {
+    return measure_image(&b->measured, &b->pull.config, &b->pull.image, e);
+}
+
+static bool step_layers(struct boot *b, struct err *e) {
+    const struct policy *policy = &b->pull.config.policy;
+    if (!mount_image_store(STORE, policy->limits.bytes, policy->limits.files, e)) return false;
+    int store = open(STORE, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (store < 0) return err_sys(e, "cannot open %s", STORE);
+    bool ok = pull_layers(&b->pull, store, e);
+    close(store);
+    for (size_t i = 0; ok && i < b->pull.image.manifest.layer_count; i++)
+        ok = measure_layer(&b->measured, &b->pull.image, i, e);
+    proc_kill(&b->pull.fetch);
+    return ok;
+}
+
+static bool step_attest(struct boot *b, struct err *e) {
+    if (!measure_launch(&b->measured, &b->process, e) || !measure_check(&b->measured, e)) return false;
+    if (!attest_run(&b->measured, &b->pull.config, &b->pull.image, &b->arena, &b->attestation, e)) return false;
+    for (size_t i = 0; i < b->measured.bank_count; i++) {
+        char hex[2 * HASH_MAX + 1];
+        struct writer w = writer_of(hex, sizeof hex);
+        write_hex(&w, view_of(b->measured.banks[i].value, hash_size(b->measured.banks[i].alg)));
+        console_say("PCR %u %s %s", b->measured.mr_index, hash_name(b->measured.banks[i].alg), writer_str(&w));
+    }
+    return true;
+}
+
+static bool step_launch(struct boot *b, struct err *e) {
+    struct launch_file files[] = {{"evidence.json", b->attestation.evidence}, {"eventlog", writer_view(&b->measured.log)}};
+    struct launch_site site = {STORE, b->pull.image.manifest.layer_count, b->pull.config.policy.limits.allow_devices,
+                               &b->network, sizeof files / sizeof files[0], files};
+    tpm_close(&b->tpm);
+    return launch_exec(&b->process, &site, &b->arena, e);
+}
+
+static const struct {
+    const char *name;
+    bool (*run)(struct boot *b, struct err *e);
+} steps[] = {
+    {"config", step_config},     /* measured policy, kernel command line */
+    {"register", step_register}, /* TPM; boot and policy are measured */
+    {"network", step_network},   /* interface, address, resolver */
+    {"resolve", step_resolve},   /* reference -> manifest bytes, signatures: unverified */
+    {"trust", step_trust},       /* N of M signatures, manifest, config */
+    {"measure", step_measure},   /* manifest, PullImage, config */
+    {"layers", step_layers},     /* fetch -> hash -> unpack; each layer measured, in manifest order */
+    {"attest", step_attest},     /* launch, separator; quote over the host's nonce */
+    {"launch", step_launch},     /* becomes the container; returns only when that failed */
+};
+
+/* The last word: why, into the register, to the host, and then the machine is off. */
+static void refuse(struct boot *b, struct err *why) {
+    struct err e;
+    console_error("refused", why);
+    /* A policy that could not be read did not choose a register either: the default one tells. */
+    if (b->tpm.fd < 0 && b->arena.base) begin_register(b, POLICY_PCR_DEFAULT, &e);
+    if (!measure_failure(&b->measured, why, &e)) console_error("the failure could not be measured", &e);
+    attest_refuse(why);
+    pull_end(&b->pull);
+    power_off("nothing was started");
+}
+
+int main(int argc, char **argv) {
+    int worker = argc > 0 ? worker_main(argv[0]) : -1;
+    if (worker >= 0) return worker;
+
+    static struct boot boot;
+    struct err e = {0};
+    size_t modules;
+    boot.tpm.fd = -1;
+    boot.pull.fetch = CHILD_NONE;
+    signal(SIGPIPE, SIG_IGN);
+    umask(022);
+    bool ok = mount_early(&e);
+    console_open(CONSOLE_GUEST);
+    console_say("plinth %s", plinth_version);
+    clock_at_least(plinth_build_date);
+    ok = ok && arena_make(&boot.arena, 64u << 20, &e) && module_load_all(&modules, &e);
+    mount_late();
+    for (size_t i = 0; ok && i < sizeof steps / sizeof steps[0]; i++) {
+        console_say("%s", steps[i].name);
+        ok = steps[i].run(&boot, &e) || err_in(&e, "%s", steps[i].name);
+    }
+    refuse(&boot, &e); /* PID 1 never returns: the kernel would panic */
+    return 1;
+}

@@ -1,0 +1,124 @@
+/* see network.h */
+#include "step/network.h"
+
+#include "sys/console.h"
+#include "sys/net.h"
+#include "sys/proc.h"
+#include "sys/root.h"
+#include "worker/address.h"
+#include "worker/frame.h"
+#include "worker/job.h"
+#include "worker/worker.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define INTERFACE_WAIT_MS 5000
+
+static bool is_given(const uint8_t address[4]) { return address[0] | address[1] | address[2] | address[3]; }
+
+static struct ip_address ipv4(const uint8_t address[4]) {
+    struct ip_address a = {.family = is_given(address) ? 4 : 0};
+    memcpy(a.bytes, address, 4);
+    return a;
+}
+
+/* Asks the address worker; `buffer` is what the lease's names point into. */
+static bool ask_lease(const struct net_interface *i, struct child *worker, uint8_t *buffer, size_t size, struct lease *out, struct err *e) {
+    uint8_t job[10];
+    struct writer w = writer_of(job, sizeof job);
+    struct frame f;
+    write_bytes(&w, view_of(i->mac, sizeof i->mac));
+    write_le32(&w, (uint32_t)i->index);
+    if (!frame_send(worker->control, FRAME_LEASE, writer_view(&w), (struct view){0}, e)) return false;
+    for (;;) {
+        if (!frame_receive(worker->control, buffer, size, clock_ms() + (ADDRESS_SECONDS + 10) * 1000, &f, e)) return false;
+        if (f.type == FRAME_LEASE) return lease_decode(f.payload, out, e);
+        if (f.type == FRAME_ERROR) return frame_error(f.payload, e);
+        if (f.type != FRAME_NOTE) return err_set(e, ERR_SYSTEM, "the address worker sent frame %d out of turn", (int)f.type);
+        console_say("%.*s", VIEW_ARG(view_first(f.payload, 200)));
+    }
+}
+
+static bool dhcp(const struct net_interface *i, uint8_t *buffer, size_t size, struct lease *out, struct err *e) {
+    struct child worker = CHILD_NONE;
+    int packets = net_packet_socket(i, e);
+    bool ok = packets >= 0 && proc_start(WORKER_ADDRESS, -1, false, packets, &worker, e) && ask_lease(i, &worker, buffer, size, out, e);
+    if (packets >= 0) close(packets);
+    struct err how;
+    if (!ok) proc_kill(&worker);
+    else if (!proc_end(&worker, 1000, &how)) console_say("address worker: %s", how.text);
+    return ok;
+}
+
+static void put_names(const struct cmdline *c, const struct lease *lease, struct network *out) {
+    struct writer resolv = writer_of(out->resolv, sizeof out->resolv), hosts = writer_of(out->hosts, sizeof out->hosts);
+    struct ip_address own = c->v4.address.family ? c->v4.address : ipv4(lease->address);
+    char text[IP_TEXT_SIZE];
+    struct view name = c->hostname.n ? c->hostname : lease->hostname;
+    if (!name.n || name.n >= sizeof out->hostname) name = VIEW("plinth");
+    view_to_str(name, out->hostname, sizeof out->hostname);
+    if (lease->domain.n) {
+        write_text(&resolv, "search ");
+        write_bytes(&resolv, lease->domain);
+        write_text(&resolv, "\n");
+    }
+    for (size_t i = 0; i < CMDLINE_DNS_MAX; i++) {
+        struct ip_address from_lease = ipv4(lease->dns[i]);
+        const struct ip_address *dns = c->dns_count ? (i < c->dns_count ? &c->dns[i] : NULL) : &from_lease;
+        if (!dns || !dns->family) continue;
+        write_text(&resolv, "nameserver ");
+        write_text(&resolv, ip_text(dns, text));
+        write_text(&resolv, "\n");
+    }
+    write_text(&hosts, "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n");
+    write_text(&hosts, own.family ? ip_text(&own, text) : c->v6.address.family ? ip_text(&c->v6.address, text) : "127.0.1.1");
+    write_text(&hosts, "\t");
+    write_text(&hosts, out->hostname);
+    write_text(&hosts, "\n");
+    if (!writer_str(&resolv)) out->resolv[0] = 0; /* cannot be: 253 + 3 addresses fit */
+    if (!writer_str(&hosts)) out->hosts[0] = 0;
+}
+
+static void say_address(const struct net_interface *i, const struct ip_config *ip, const char *from) {
+    char address[IP_TEXT_SIZE], gateway[IP_TEXT_SIZE];
+    console_say("%s: %s/%u%s%s, %s", i->name, ip_text(&ip->address, address), ip->prefix, ip->gateway.family ? " through " : "",
+                ip_text(&ip->gateway, gateway), from);
+}
+
+bool network_start(const struct cmdline *c, struct network *out, struct err *e) {
+    struct net_interface i;
+    struct lease lease = {0};
+    struct network n = {0};
+    uint8_t names[FRAME_HEADER + 1024];
+    char from[48] = "from the command line";
+    if (!net_loopback(e) || !net_find(c->interface, INTERFACE_WAIT_MS, &i, e)) return err_in(e, "network");
+    struct ip_config v4 = c->v4;
+    if (c->dhcp) {
+        if (!dhcp(&i, names, sizeof names, &lease, e)) return err_in(e, "network: %s", i.name);
+        v4 = (struct ip_config){ipv4(lease.address), ipv4(lease.router), lease.prefix};
+        if (lease.seconds == UINT32_MAX) snprintf(from, sizeof from, "from DHCP, for ever");
+        else snprintf(from, sizeof from, "from DHCP, for %u s (not renewed)", lease.seconds);
+        if (lease.mtu && !net_mtu(&i, lease.mtu, e)) console_say("%s", e->text);
+    }
+    const struct ip_config *both[] = {&v4, &c->v6};
+    for (size_t k = 0; k < 2; k++) {
+        if (!both[k]->address.family) continue;
+        if (!net_configure(&i, both[k], e)) return err_in(e, "network");
+        say_address(&i, both[k], k == 0 ? from : "from the command line");
+    }
+    put_names(c, &lease, &n);
+    if (!n.resolv[0]) console_say("no name server: only addresses and localhost will be found (plinth.dns= gives one)");
+    if (sethostname(n.hostname, strlen(n.hostname))) return err_sys(e, "network: cannot set the host name");
+    *out = n;
+    return true;
+}
+
+bool network_room(const struct network *n, const char *path, struct err *e) {
+    int room = root_directory(AT_FDCWD, path, 0755, false, e);
+    bool ok = room >= 0 && root_write(room, "/etc/resolv.conf", view_str(n->resolv), 0444, e) &&
+              root_write(room, "/etc/hosts", view_str(n->hosts), 0444, e);
+    if (room >= 0) close(room);
+    return ok || err_in(e, "network: the fetch worker's room");
+}

@@ -1,0 +1,23 @@
+/* network: the machine gets an address, a name and a resolver.
+ *
+ * From the kernel command line (format/cmdline.h), else by DHCP (worker/address.h says what becomes of the lease). IPv6 besides a static address
+ * is the kernel's: it takes what the router advertises. */
+#ifndef PLINTH_STEP_NETWORK_H
+#define PLINTH_STEP_NETWORK_H
+
+#include "base/err.h"
+#include "format/cmdline.h"
+
+#define HOSTNAME_SIZE 65 /* HOST_NAME_MAX and NUL */
+
+struct network {
+    char hostname[HOSTNAME_SIZE];
+    char resolv[512], hosts[512]; /* texts of /etc/resolv.conf and /etc/hosts, for the fetch worker and for the container */
+};
+
+/* Loopback and the first Ethernet interface up, address, route, MTU; host name set. */
+bool network_start(const struct cmdline *cmdline, struct network *out, struct err *e);
+/* etc/resolv.conf and etc/hosts in the directory `path` (made when missing): the fetch worker's room. */
+bool network_room(const struct network *n, const char *path, struct err *e);
+
+#endif

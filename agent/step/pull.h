@@ -1,0 +1,27 @@
+/* pull: resolve, trust and layers of one image in the order both programs use: the agent's table of steps, and
+ * `plinth pull` and `plinth check` on an ordinary host. */
+#ifndef PLINTH_STEP_PULL_H
+#define PLINTH_STEP_PULL_H
+
+#include "step/step.h"
+
+struct pull {
+    struct arena arena; /* everything below lives here */
+    struct config config;
+    struct child fetch;
+    struct resolved resolved;
+    struct verified_image image;
+};
+
+/* Policy and reference -> config (see step/config.h). The caller may then set config.fetch_worker, fetch_room and overlay. */
+bool pull_begin(struct pull *p, struct view policy, struct view reference, struct view ca_bundle, bool layouts, struct err *e);
+/* Starts the clock of limits.seconds and the fetch worker; manifest bytes and signature candidates -> p->resolved. */
+bool pull_resolve(struct pull *p, struct err *e);
+/* Signatures, manifest, config -> p->image. */
+bool pull_trust(struct pull *p, struct err *e);
+/* All layers into directories "0", "1", ... of store_fd. */
+bool pull_layers(struct pull *p, int store_fd, struct err *e);
+/* Ends the workers and gives all memory back. */
+void pull_end(struct pull *p);
+
+#endif

@@ -1,0 +1,87 @@
+/* see port.h */
+#include "sys/port.h"
+
+#include "base/codec.h"
+#include "sys/deadline.h"
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define PORTS "/sys/class/virtio-ports"
+
+static bool port_is(const char *entry, const char *name) {
+    char path[320], text[256];
+    snprintf(path, sizeof path, PORTS "/%s/name", entry);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text);
+    if (fd >= 0) close(fd);
+    return n > 0 && view_is(view_trim(view_of(text, (size_t)n)), name);
+}
+
+static int find(const char *name) {
+    char path[320];
+    int fd = -1;
+    DIR *d = opendir(PORTS);
+    if (!d) return -1;
+    for (struct dirent *i; fd < 0 && (i = readdir(d));) {
+        if (i->d_name[0] == '.' || !port_is(i->d_name, name)) continue;
+        snprintf(path, sizeof path, "/dev/%s", i->d_name);
+        fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+    }
+    closedir(d);
+    return fd;
+}
+
+int port_open(const char *name, int timeout_ms) {
+    int64_t deadline = deadline_in(timeout_ms);
+    int fd;
+    while ((fd = find(name)) < 0 && deadline_pause(deadline, 10)) {}
+    return fd;
+}
+
+static bool nonce_of(struct view line, uint8_t *nonce, size_t *n, struct err *e) {
+    struct view word = VIEW("nonce "), digits = view_skip(line, word.n);
+    size_t size = digits.n / 2;
+    if (!view_starts(line, word) || size < 1 || size > TPM2_NONCE_MAX || !hex_decode(digits, nonce, size))
+        return err_set(e, ERR_FORMAT, "the host asked \"%.*s\" instead of \"nonce <at most %u hex digits>\"", VIEW_ARG(line),
+                       2 * TPM2_NONCE_MAX);
+    *n = size;
+    return true;
+}
+
+bool port_nonce(int fd, int timeout_ms, uint8_t nonce[static TPM2_NONCE_MAX], size_t *n, struct err *e) {
+    int64_t deadline = deadline_in(timeout_ms);
+    char line[8 + 2 * TPM2_NONCE_MAX];
+    size_t have = 0;
+    while (have < sizeof line && !memchr(line, '\n', have)) {
+        bool ready = deadline_poll(fd, POLLIN, deadline);
+        ssize_t got = ready ? read(fd, line + have, sizeof line - have) : 0;
+        if (got > 0) have += (size_t)got;
+        else if (got < 0 && errno != EAGAIN && errno != EINTR) return err_sys(e, "the host's port");
+        else if (!deadline_pause(deadline, 10)) return *n = 0, true; /* poll says POLLHUP until a host connects */
+    }
+    struct view rest = view_of(line, have);
+    bool ended;
+    struct view asked = view_cut(&rest, '\n', &ended);
+    if (!ended || rest.n) return err_set(e, ERR_FORMAT, "the host sent more than one line of a nonce");
+    return nonce_of(asked, nonce, n, e);
+}
+
+static bool send_all(int fd, struct view bytes, int64_t deadline, struct err *e) {
+    while (bytes.n) {
+        if (!deadline_poll(fd, POLLOUT, deadline)) return err_sys(e, "the host does not read its port");
+        ssize_t sent = write(fd, bytes.p, bytes.n);
+        if (sent < 0 && errno != EAGAIN && errno != EINTR) return err_sys(e, "the host's port");
+        if (sent > 0) bytes = view_skip(bytes, (size_t)sent);
+        else if (!deadline_pause(deadline, 10)) return errno = ETIMEDOUT, err_sys(e, "the host does not read its port");
+    }
+    return true;
+}
+
+bool port_send(int fd, const char *what, struct view body, struct err *e) {
+    int64_t deadline = deadline_in(PORT_TIMEOUT_MS);
+    char head[64];
+    int n = snprintf(head, sizeof head, "%s %zu\n", what, body.n);
+    return send_all(fd, view_of(head, (size_t)n), deadline, e) && send_all(fd, body, deadline, e);
+}

@@ -1,0 +1,195 @@
+/* see tpm.h */
+#include "sys/tpm.h"
+
+#include "base/reader.h"
+#include "sys/deadline.h"
+#include <fcntl.h>
+#include <unistd.h>
+
+#define DEVICE "/dev/tpmrm0"
+#define FIRMWARE_LOG "/sys/kernel/security/tpm0/binary_bios_measurements"
+#define COMMAND_MS 30000
+
+struct exchange {
+    uint8_t command[TPM2_COMMAND_MAX], response[TPM2_COMMAND_MAX];
+    struct writer out;
+};
+
+static struct writer *command(struct exchange *x) {
+    x->out = writer_of(x->command, sizeof x->command);
+    return &x->out;
+}
+
+/* Reads until the response is as long as its header says; the device gives it in one piece, a socket may not. */
+static bool receive(int fd, struct exchange *x, int64_t deadline, struct view *response, struct err *e) {
+    size_t n = 0, size = 10;
+    while (n < size) {
+        if (!deadline_poll(fd, POLLIN, deadline)) return err_sys(e, "no answer from the TPM in %d s", COMMAND_MS / 1000);
+        ssize_t got = read(fd, x->response + n, sizeof x->response - n);
+        if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+        if (got < 0) return err_sys(e, "the TPM could not be read");
+        if (got == 0) return err_set(e, ERR_SYSTEM, "the TPM closed after %zu bytes of its answer", n);
+        n += (size_t)got;
+        if (n < 10) continue;
+        struct reader r = reader_of(view_of(x->response + 2, 4));
+        size = read_be32(&r);
+        if (size < 10 || size > sizeof x->response || n > size)
+            return err_set(e, ERR_FORMAT, "the TPM's answer of %zu bytes says it has %zu", n, size);
+    }
+    *response = view_of(x->response, n);
+    return true;
+}
+
+/* Sends what command() was filled with; again while the TPM asks for it. */
+static bool transmit(struct tpm *t, struct exchange *x, struct view *response, struct err *e) {
+    int64_t deadline = deadline_in(COMMAND_MS);
+    if (x->out.full) return err_set(e, ERR_FORMAT, "a TPM command is longer than %u bytes", TPM2_COMMAND_MAX);
+    for (int pause_ms = 5;; pause_ms = pause_ms < 200 ? 2 * pause_ms : pause_ms) {
+        ssize_t sent = write(t->fd, x->command, x->out.n);
+        if (sent < 0 && errno == EINTR) continue;
+        if (sent != (ssize_t)x->out.n) return err_sys(e, "the TPM took no command");
+        if (!receive(t->fd, x, deadline, response, e)) return false;
+        if (!tpm2_again(*response) || !deadline_pause(deadline, pause_ms)) return true;
+    }
+}
+
+static bool mend_absent(struct err *e) {
+    return err_mend(e, "give the machine a vTPM (QEMU: -tpmdev emulator with swtpm) with an active sha256 bank");
+}
+
+static bool bank_active(const struct tpm2_selection *banks, size_t count, enum hash_alg alg) {
+    const uint32_t quoted = (1u << TPM_QUOTED_PCRS) - 1;
+    for (size_t i = 0; i < count; i++)
+        if (banks[i].bank == alg && (banks[i].pcrs & quoted) == quoted) return true;
+    return false;
+}
+
+bool tpm_open_fd(int fd, struct tpm *out, struct err *e) {
+    struct exchange x;
+    struct view response;
+    struct tpm t = {.fd = fd};
+    struct tpm2_selection banks[BANKS_MAX];
+    size_t count;
+    tpm2_get_pcr_banks(command(&x));
+    if (!transmit(&t, &x, &response, e) || !tpm2_parse_banks(response, banks, BANKS_MAX, &count, e)) return false;
+    for (enum hash_alg alg = HASH_SHA256; alg <= HASH_SHA384; alg++)
+        if (bank_active(banks, count, alg)) t.banks[t.bank_count++] = alg;
+    if (!t.bank_count) {
+        err_set(e, ERR_SYSTEM, "the TPM has neither a sha256 nor a sha384 bank of PCRs 0-15");
+        return mend_absent(e);
+    }
+    *out = t;
+    return true;
+}
+
+bool tpm_open(int timeout_ms, struct tpm *out, struct err *e) {
+    int64_t deadline = deadline_in(timeout_ms);
+    int fd;
+    /* O_NONBLOCK: write returns at once and poll waits for the answer (Linux 5.0) */
+    while ((fd = open(DEVICE, O_RDWR | O_CLOEXEC | O_NONBLOCK)) < 0)
+        if ((errno != ENOENT && errno != ENXIO && errno != ENODEV) || !deadline_pause(deadline, 10)) {
+            err_sys(e, "no TPM: %s", DEVICE);
+            return mend_absent(e);
+        }
+    if (tpm_open_fd(fd, out, e)) return true;
+    close(fd);
+    return false;
+}
+
+void tpm_close(struct tpm *t) {
+    if (t->fd >= 0) close(t->fd);
+    t->fd = -1;
+}
+
+bool tpm_extend(struct tpm *t, unsigned pcr, struct view event, struct err *e) {
+    struct exchange x;
+    struct view response;
+    struct register_bank digests[BANKS_MAX];
+    for (size_t i = 0; i < t->bank_count; i++) {
+        digests[i].alg = t->banks[i];
+        hash_once(t->banks[i], event, digests[i].value);
+    }
+    tpm2_pcr_extend(pcr, digests, t->bank_count, command(&x));
+    return (transmit(t, &x, &response, e) && tpm2_parse_done("TPM2_PCR_Extend", response, true, e)) ||
+           err_in(e, "PCR %u", pcr);
+}
+
+bool tpm_read(struct tpm *t, enum hash_alg bank, unsigned first, size_t count, uint8_t (*values)[HASH_MAX],
+              struct err *e) {
+    struct exchange x;
+    struct view response;
+    for (size_t done = 0; done < count;) {
+        size_t n = count - done < TPM2_READ_MAX ? count - done : TPM2_READ_MAX;
+        struct tpm2_selection want = {bank, ((1u << n) - 1) << (first + done)};
+        tpm2_pcr_read(&want, command(&x));
+        if (!transmit(t, &x, &response, e) || !tpm2_parse_pcrs(response, &want, values + done, e))
+            return err_in(e, "PCR %zu of the %s bank", first + done, hash_name(bank));
+        done += n;
+    }
+    return true;
+}
+
+static bool keep(struct view v, uint8_t *out, size_t size, size_t *n, struct err *e) {
+    if (v.n > size) return err_set(e, ERR_FORMAT, "TPM2_Quote: a part of %zu bytes, at most %zu expected", v.n, size);
+    memcpy(out, v.p, v.n);
+    *n = v.n;
+    return true;
+}
+
+static bool quote_with(struct tpm *t, struct exchange *x, uint32_t ak, struct view nonce, struct tpm_quote *out,
+                       struct err *e) {
+    struct view response, attest, signature;
+    struct tpm2_selection selections[BANKS_MAX];
+    for (size_t i = 0; i < t->bank_count; i++)
+        selections[i] = (struct tpm2_selection){t->banks[i], (1u << TPM_QUOTED_PCRS) - 1};
+    tpm2_quote(ak, nonce, selections, t->bank_count, command(x));
+    return transmit(t, x, &response, e) && tpm2_parse_quote(response, &attest, &signature, e) &&
+           keep(attest, out->attest, sizeof out->attest, &out->attest_n, e) &&
+           keep(signature, out->signature, sizeof out->signature, &out->signature_n, e);
+}
+
+bool tpm_quote(struct tpm *t, struct view nonce, struct tpm_quote *out, struct err *e) {
+    struct exchange x;
+    struct view response, public;
+    struct tpm_quote q;
+    struct err ignored;
+    uint32_t ak;
+    if (nonce.n > TPM2_NONCE_MAX)
+        return err_set(e, ERR_USAGE, "a nonce of %zu bytes, at most %u fit a quote", nonce.n, TPM2_NONCE_MAX);
+    tpm2_create_ak(command(&x));
+    if (!transmit(t, &x, &response, e) || !tpm2_parse_ak(response, &ak, &public, q.ak_point, e)) return false;
+    bool ok = keep(public, q.ak_public, sizeof q.ak_public, &q.ak_public_n, e) && quote_with(t, &x, ak, nonce, &q, e);
+    /* The resource manager flushes on close too; a failure here costs the TPM a slot and the quote nothing. */
+    tpm2_flush(ak, command(&x));
+    (void)transmit(t, &x, &response, &ignored);
+    if (ok) *out = q;
+    return ok;
+}
+
+bool tpm_random(struct tpm *t, uint8_t *out, size_t n, struct err *e) {
+    struct exchange x;
+    struct view response, bytes;
+    while (n) {
+        tpm2_get_random((uint16_t)(n < 32 ? n : 32), command(&x));
+        if (!transmit(t, &x, &response, e) || !tpm2_parse_random(response, &bytes, e)) return false;
+        bytes = view_first(bytes, n);
+        memcpy(out, bytes.p, bytes.n);
+        out += bytes.n;
+        n -= bytes.n;
+    }
+    return true;
+}
+
+bool tpm_firmware_log(uint8_t *out, size_t size, size_t *n, struct err *e) {
+    size_t at = 0;
+    ssize_t got;
+    int fd = open(FIRMWARE_LOG, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT) return *n = 0, true;
+    if (fd < 0) return err_sys(e, "%s", FIRMWARE_LOG);
+    while (at < size && (got = read(fd, out + at, size - at)) > 0) at += (size_t)got;
+    if (at == size) got = -1, errno = EFBIG;
+    if (got < 0) err_sys(e, "%s", FIRMWARE_LOG);
+    else *n = at;
+    close(fd);
+    return got == 0;
+}

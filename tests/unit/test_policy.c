@@ -1,0 +1,259 @@
+#include "lib.h"
+
+#include <stdlib.h>
+
+#include "base/codec.h"
+#include "base/writer.h"
+#include "crypto/hash.h"
+#include "trust/policy.h"
+
+static struct policy p;
+
+// Replaces $ka, $kb ... by the PEM text as a JSON string's content; ' stands for ".
+static struct view expand(const char *text)
+{
+    static const char *const names[] = {"ka", "kb", "kc", "kp384", "krsa2048", "ked25519"};
+    char *out = arena_alloc(&arena, 1 << 20);
+    size_t n = 0;
+    for (const char *at = text; *at; at++) {
+        if (*at != '$') {
+            out[n++] = *at == '\'' ? '"' : *at;
+            continue;
+        }
+        for (size_t i = 0; i < 6; i++) {
+            if (strncmp(at + 1, names[i], strlen(names[i])) != 0)
+                continue;
+            char path[50];
+            snprintf(path, sizeof path, "keys/%s.pub", names[i]);
+            struct view pem = vector(path);
+            for (size_t k = 0; k < pem.n; k++)
+                n += (size_t)sprintf(out + n, pem.p[k] == '\n' ? "\\n" : "%c", pem.p[k]);
+            at += strlen(names[i]);
+            break;
+        }
+    }
+    return view_of(out, n);
+}
+
+static bool parse(const char *text)
+{
+    fresh();
+    return policy_parse(expand(text), &arena, &p, &err);
+}
+
+#define KEYS "'signatures':{'keys':[{'name':'a','pem':'$ka'}]}"
+#define CERT "-----BEGIN CERTIFICATE-----\\nMAA=\\n-----END CERTIFICATE-----\\n"
+
+TEST(defaults)
+{
+    uint8_t hash[32];
+    CHECK(parse("{" KEYS "}"));
+    CHECK(!p.has_image && p.mirror_count == 0 && p.ca_pem.n == 0 && p.auth_count == 0 && !p.allow_http && !p.allow_unsigned);
+    CHECK(p.threshold == 1 && p.key_count == 1 && view_is(p.keys[0].name, "a"));
+    CHECK(p.tees == (POLICY_TEE_TPM | POLICY_TEE_TDX | POLICY_TEE_SNP) && p.pcr == 15 && !p.has_args && p.env.count == 0 && p.user.n == 0);
+    CHECK(p.limits.layers == 128 && p.limits.bytes == (uint64_t)8 << 30 && p.limits.files == 1000000 && p.limits.seconds == 600);
+    CHECK(!p.limits.allow_devices && p.weaknesses.n == 0);
+    struct view text = expand("{" KEYS "}");
+    hash_once(HASH_SHA256, text, hash);
+    CHECK(memcmp(hash, p.digest.sha256, 32) == 0);
+}
+
+TEST(everything)
+{
+    CHECK(parse("{'image':'registry.example/acme/web:1.4',"
+                "'registry':{'mirrors':['cache.example/acme','localhost:5000'],'ca':'" CERT "',"
+                "'auth':{'auths':{'registry.example':{'auth':'dTpw'},'registry.example/acme':{'username':'v','password':'q:r'}}},'allowHttp':true},"
+                "'signatures':{'threshold':2,'keys':[{'name':'a','pem':'$ka'},{'name':'b','pem':'$kb'},{'pem':'$kc','name':'c'}]},"
+                "'tee':['snp','tpm'],'register':{'pcr':8},"
+                "'run':{'mode':'exec','args':['/bin/x',''],'env':{'A':'1','B':'=','C':''},'user':'www:www'},"
+                "'limits':{'layers':3,'bytes':'512MiB','files':9,'seconds':1,'allowDevices':true}}"));
+    CHECK(p.has_image && !strcmp(p.image.repository, "acme/web") && !strcmp(p.image.tag, "1.4"));
+    CHECK(p.mirror_count == 2 && view_is(p.mirrors[1], "localhost:5000") && p.ca_pem.n > 20 && p.allow_http);
+    CHECK(p.auth_count == 2 && view_is(p.auths[0].userpass, "u:p") && view_is(p.auths[1].userpass, "v:q:r"));
+    CHECK(p.threshold == 2 && p.key_count == 3 && view_is(p.keys[2].name, "c"));
+    CHECK(p.tees == (POLICY_TEE_SNP | POLICY_TEE_TPM) && p.pcr == 8 && p.has_args && p.args.count == 2 && view_is(p.args.items[0], "/bin/x"));
+    CHECK(p.env.count == 3 && view_is(p.env.items[0], "A=1") && view_is(p.env.items[1], "B==") && view_is(p.env.items[2], "C="));
+    CHECK(view_is(p.user, "www:www") && p.limits.layers == 3 && p.limits.bytes == 512u << 20 && p.limits.files == 9 && p.limits.seconds == 1);
+    CHECK(view_is(p.weaknesses, "registry.allowHttp limits.allowDevices"));
+}
+
+TEST(unsigned_by_name)
+{
+    CHECK(parse("{'signatures':{'allowUnsigned':true}}") && p.threshold == 0 && p.key_count == 0);
+    CHECK(view_is(p.weaknesses, "signatures.allowUnsigned"));
+    CHECK(parse("{'signatures':{'allowUnsigned':false,'keys':[{'name':'a','pem':'$ka'}]}}") && p.threshold == 1);
+}
+
+TEST(all_must_sign_unless_said)
+{
+    CHECK(parse("{'signatures':{'keys':[{'name':'a','pem':'$ka'},{'name':'b','pem':'$kb'}]}}") && p.threshold == 2);
+}
+
+TEST(refused)
+{
+    static const struct {
+        const char *text, *why;
+    } bad[] = {
+        {"", "policy: not JSON"},
+        {"[]", "policy: not a JSON object"},
+        {"{}", "policy: signatures.keys is missing"},
+        {"{'image':'registry.example/web'}", "policy: signatures.keys is missing"},
+        {"{" KEYS ",'imgae':'x'}", "policy: imgae is not known to this build; known here: image, registry, signatures, tee, register, run, limits"},
+        {"{" KEYS "," KEYS "}", "'signatures' is there twice"},
+        {"{" KEYS ",'sbom':{'matchRootfs':true}}", "policy: sbom is not known"},
+        {"{" KEYS ",'image':7}", "policy: image must be a string, it is 7"},
+        {"{" KEYS ",'image':'nginx'}", "policy: image: reference 'nginx': no registry is named"},
+        {"{" KEYS ",'image':'oci:dir'}", "cannot be named here"},
+        {"{" KEYS ",'registry':[]}", "policy: registry must be an object"},
+        {"{" KEYS ",'registry':{'proxy':'x'}}", "policy: registry.proxy is not known"},
+        {"{" KEYS ",'registry':{'allowHttp':1}}", "policy: registry.allowHttp must be true or false"},
+        {"{" KEYS ",'registry':{'allowHttp':null}}", "policy: registry.allowHttp must be true or false"},
+        {"{" KEYS ",'registry':{'mirrors':'cache.example'}}", "policy: registry.mirrors must be an array"},
+        {"{" KEYS ",'registry':{'mirrors':['cache.example','https://x.example']}}", "policy: registry.mirrors[1]: "},
+        {"{" KEYS ",'registry':{'mirrors':[7]}}", "policy: registry.mirrors[0]: "},
+        {"{" KEYS ",'registry':{'mirrors':['a.b','a.b','a.b','a.b','a.b','a.b','a.b','a.b','a.b']}}", "9 entries, 8 are accepted"},
+        {"{" KEYS ",'registry':{'ca':''}}", "policy: registry.ca holds no certificate"},
+        {"{" KEYS ",'registry':{'ca':'$ka'}}", "policy: registry.ca holds no certificate"},
+        {"{" KEYS ",'registry':{'ca':'" CERT "-----BEGIN CERTIFICATE-----\\nMAA'}}", "policy: registry.ca: PEM: the block 'CERTIFICATE' has no end"},
+        {"{" KEYS ",'registry':{'auth':'kbs:///x/y/z'}}", "policy: registry.auth is a kbs: URI, but this build has no KBS client"},
+        {"{" KEYS ",'registry':{'auth':'x'}}", "policy: registry.auth must be an object"},
+        {"{" KEYS ",'registry':{'auth':{}}}", "policy: registry.auth.auths is missing"},
+        {"{" KEYS ",'registry':{'auth':{'credHelpers':{}}}}", "policy: registry.auth.credHelpers is not known"},
+        {"{" KEYS ",'registry':{'auth':{'auths':{'https://index.docker.io/v1/':{'auth':'dTpw'}}}}}", "must be host[:port][/path]"},
+        {"{" KEYS ",'registry':{'auth':{'auths':{'a.example':7}}}}", "policy: registry.auth.auths.a.example must be an object"},
+        {"{" KEYS ",'registry':{'auth':{'auths':{'a.example':{}}}}}", "policy: registry.auth.auths.a.example.username is missing"},
+        {"{" KEYS ",'registry':{'auth':{'auths':{'a.example':{'username':'u'}}}}}", "password is missing"},
+        {"{" KEYS ",'registry':{'auth':{'auths':{'a.example':{'auth':'dTpw','username':'u'}}}}}", "has both auth and username"},
+        {"{" KEYS ",'registry':{'auth':{'auths':{'a.example':{'auth':'dTpw\\n'}}}}}", "is not user:password in base64"},
+        {"{" KEYS ",'registry':{'auth':{'auths':{'a.example':{'auth':''}}}}}", "is not user:password in base64"},
+        {"{" KEYS ",'registry':{'auth':{'auths':{'a.example':{'auth':'dXA='}}}}}", "is not user:password in base64"},
+        {"{" KEYS ",'registry':{'auth':{'auths':{'a.example':{'auth':'dTpwDQo='}}}}}", "a control character"},
+        {"{" KEYS ",'registry':{'auth':{'auths':{'a.example':{'username':'u:v','password':'p'}}}}}", "a ':' in the user's name"},
+        {"{'signatures':[]}", "policy: signatures must be an object"},
+        {"{'signatures':{}}", "policy: signatures.keys is missing"},
+        {"{'signatures':{'allowUnsigned':false}}", "policy: signatures.keys is missing"},
+        {"{'signatures':{'threshold':1}}", "policy: signatures.keys is missing"},
+        {"{'signatures':{'keys':[]}}", "policy: signatures.keys is empty: no image can satisfy it"},
+        {"{'signatures':{'keys':{}}}", "policy: signatures.keys must be an array"},
+        {"{'signatures':{'keys':['x']}}", "policy: signatures.keys[0] must be an object"},
+        {"{'signatures':{'groups':[]}}", "policy: signatures.groups is not known"},
+        {"{'signatures':{'annotations':{}}}", "policy: signatures.annotations is not known"},
+        {"{'signatures':{'threshold':0,'keys':[{'name':'a','pem':'$ka'}]}}", "policy: signatures.threshold is 0"},
+        {"{'signatures':{'threshold':-1,'keys':[{'name':'a','pem':'$ka'}]}}", "policy: signatures.threshold must be a whole number of 0 to 2^53, it is -1"},
+        {"{'signatures':{'threshold':1.0,'keys':[{'name':'a','pem':'$ka'}]}}", "it is 1"},
+        {"{'signatures':{'threshold':4294967297,'keys':[{'name':'a','pem':'$ka'}]}}", "threshold is 4294967297, but only 1 key is given: no image"},
+        {"{'signatures':{'threshold':3,'keys':[{'name':'a','pem':'$ka'},{'name':'b','pem':'$kb'}]}}",
+         "policy: signatures.threshold is 3, but only 2 keys are given: no image can satisfy it"},
+        {"{'signatures':{'allowUnsigned':true,'keys':[{'name':'a','pem':'$ka'}]}}", "both keys or threshold and allowUnsigned"},
+        {"{'signatures':{'allowUnsigned':true,'threshold':0}}", "both keys or threshold and allowUnsigned"},
+        {"{'signatures':{'keys':[{'name':'a','pem':'$ka'},{'name':'a','pem':'$kb'}]}}", "signatures.keys[1] has the name of signatures.keys[0], 'a'"},
+        {"{'signatures':{'keys':[{'name':'a','pem':'$ka'},{'name':'b','pem':'$ka'}]}}", "signatures.keys[1], 'b', is the same key as 'a'"},
+        {"{'signatures':{'keys':[{'name':'a','pem':'$ka','x':1}]}}", "policy: signatures.keys[0].x is not known"},
+        {"{'signatures':{'keys':[{'pem':'$ka'}]}}", "policy: signatures.keys[0].name is missing"},
+        {"{'signatures':{'keys':[{'name':'a'}]}}", "policy: signatures.keys[0].pem is missing"},
+        {"{'signatures':{'keys':[{'name':'','pem':'$ka'}]}}", "keys[0].name must be 1 to 128"},
+        {"{'signatures':{'keys':[{'name':'a\\n','pem':'$ka'}]}}", "keys[0].name must be 1 to 128"},
+        {"{'signatures':{'keys':[{'name':'a','pem':''}]}}", "keys[0].pem holds no PEM block"},
+        {"{'signatures':{'keys':[{'name':'a','pem':'$ka$kb'}]}}", "keys[0].pem holds more than one key"},
+        {"{'signatures':{'keys':[{'name':'a','pem':'$ka-----BEGIN X-----\\n'}]}}", "keys[0].pem holds more than one key"},
+        {"{'signatures':{'keys':[{'name':'a','pem':'$kp384'}]}}", "policy: signatures.keys[0].pem: the key is on the curve P-384"},
+        {"{'signatures':{'keys':[{'name':'a','pem':'$krsa2048'}]}}", "the key is an RSA key"},
+        {"{'signatures':{'keys':[{'name':'a','pem':'$ked25519'}]}}", "the key is an Ed25519 key"},
+        {"{'signatures':{'keys':[{'name':'a','pem':'" CERT "'}]}}", "inside a certificate"},
+        {"{'signatures':{'keys':[{'name':'a','pem':'-----BEGIN PUBLIC KEY-----\\n!\\n-----END PUBLIC KEY-----'}]}}", "keys[0].pem: PEM: the block"},
+        {"{" KEYS ",'tee':[]}", "policy: tee is empty: no machine can satisfy it"},
+        {"{" KEYS ",'tee':'tpm'}", "policy: tee must be an array"},
+        {"{" KEYS ",'tee':['tpm','sgx']}", "policy: tee names 'sgx'; known are tpm, tdx, snp"},
+        {"{" KEYS ",'register':{'pcr':7}}", "policy: register.pcr is 7, 8 to 15 is accepted"},
+        {"{" KEYS ",'register':{'pcr':16}}", "policy: register.pcr is 16"},
+        {"{" KEYS ",'register':{'pcr':'15'}}", "policy: register.pcr must be a whole number"},
+        {"{" KEYS ",'run':{'mode':'supervise'}}", "policy: run.mode is 'supervise', this build knows only exec"},
+        {"{" KEYS ",'run':{'args':[]}}", "policy: run.args is empty"},
+        {"{" KEYS ",'run':{'args':'sh'}}", "policy: run.args must be an array"},
+        {"{" KEYS ",'run':{'args':['sh',1]}}", "policy: run.args[1] must be a string"},
+        {"{" KEYS ",'run':{'env':['A=1']}}", "policy: run.env must be an object"},
+        {"{" KEYS ",'run':{'env':{'A':1}}}", "policy: run.env.A must be a string"},
+        {"{" KEYS ",'run':{'env':{'A=B':'1'}}}", "policy: run.env: 'A=B' is no name"},
+        {"{" KEYS ",'run':{'env':{'':'1'}}}", "policy: run.env: '' is no name"},
+        {"{" KEYS ",'run':{'user':''}}", "policy: run.user is empty"},
+        {"{" KEYS ",'run':{'secrets':[]}}", "policy: run.secrets is not known"},
+        {"{" KEYS ",'limits':{'layers':0}}", "policy: limits.layers is 0, 1 to 128 is accepted"},
+        {"{" KEYS ",'limits':{'layers':129}}", "policy: limits.layers is 129"},
+        {"{" KEYS ",'limits':{'files':0}}", "policy: limits.files is 0"},
+        {"{" KEYS ",'limits':{'seconds':0}}", "policy: limits.seconds is 0"},
+        {"{" KEYS ",'limits':{'bytes':0}}", "policy: limits.bytes must be"},
+        {"{" KEYS ",'limits':{'bytes':'0GiB'}}", "policy: limits.bytes must be"},
+        {"{" KEYS ",'limits':{'bytes':'8GB'}}", "policy: limits.bytes must be"},
+        {"{" KEYS ",'limits':{'bytes':'8'}}", "policy: limits.bytes must be"},
+        {"{" KEYS ",'limits':{'bytes':'GiB'}}", "policy: limits.bytes must be"},
+        {"{" KEYS ",'limits':{'bytes':'8 GiB'}}", "policy: limits.bytes must be"},
+        {"{" KEYS ",'limits':{'bytes':'99999999TiB'}}", "policy: limits.bytes must be"},
+        {"{" KEYS ",'limits':{'bytes':null}}", "policy: limits.bytes must be"},
+        {"{" KEYS ",'limits':{'allowDevices':'yes'}}", "policy: limits.allowDevices must be true or false"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        memset(&p, 0x55, sizeof p);
+        if (parse(bad[i].text))
+            check_fail("%s was accepted", bad[i].text);
+        if (err.kind != ERR_USAGE || p.threshold != 0x55555555)
+            check_fail("%s: kind %d", bad[i].text, err.kind);
+        CHECK_ERR(bad[i].why);
+    }
+}
+
+TEST(too_many_keys)
+{
+    fresh();
+    char *text = arena_alloc(&arena, 100000);
+    strcpy(text, "{'signatures':{'keys':[0");
+    for (unsigned i = 0; i < KEYS_MAX; i++)
+        strcat(text, ",0");
+    strcat(text, "]}}");
+    CHECK(!policy_parse(expand(text), &arena, &p, &err));
+    CHECK_ERR("33 keys, 32 are accepted");
+    char *big = arena_alloc(&arena, POLICY_MAX + 1);
+    memset(big, ' ', POLICY_MAX + 1);
+    CHECK(!policy_parse(view_of(big, POLICY_MAX + 1), &arena, &p, &err));
+    CHECK_ERR("1048577 bytes, 1048576 are accepted");
+}
+
+TEST(sizes)
+{
+    static const struct {
+        const char *text;
+        uint64_t bytes;
+    } good[] = {{"1", 1}, {"'1KiB'", 1024}, {"'8GiB'", (uint64_t)8 << 30}, {"'2TiB'", (uint64_t)2 << 40}, {"9007199254740992", (uint64_t)1 << 53}, {"'8192TiB'", (uint64_t)1 << 53}};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        char text[200];
+        snprintf(text, sizeof text, "{" KEYS ",'limits':{'bytes':%s}}", good[i].text);
+        CHECK(parse(text) && p.limits.bytes == good[i].bytes);
+    }
+}
+
+TEST(credentials)
+{
+    CHECK(parse("{" KEYS ",'registry':{'auth':{'auths':{'a.example/x':{'auth':'MTpw'},'a.example':{'auth':'Mjpw'},'a.example/x/y':{'auth':'Mzpw'},"
+                "'b.example:5000/q':{'auth':'NDpw'},'empty.example':{'username':'','password':''}}}}}"));
+    static const struct {
+        const char *host, *repository, *want;
+    } cases[] = {{"a.example", "x", "1:p"},     {"a.example", "x/z", "1:p"}, {"a.example", "xy", "2:p"},        {"a.example", "x/y/z", "3:p"},
+                 {"A.Example", "x/yy", "1:p"},  {"b.example", "q", ""},      {"b.example:5000", "q/r", "4:p"},  {"b.example:5000", "r", ""},
+                 {"a.example:443", "x", ""},    {"c.example", "x", ""},      {"a.example.evil", "x", ""},       {"empty.example", "z", ":"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (!view_is(policy_credential(&p, view_str(cases[i].host), view_str(cases[i].repository)), cases[i].want))
+            check_fail("%s/%s", cases[i].host, cases[i].repository);
+}
+
+static bool accepts(struct view v)
+{
+    arena.used = 8 << 20;
+    memset(arena.base + arena.used, 0, 1 << 16);
+    return policy_parse(v, &arena, &p, &err);
+}
+
+TEST(broken_sisters)
+{
+    fresh();
+    struct view v = expand("{" KEYS ",'image':'a.example/b:c','run':{'args':['x'],'env':{'A':'b'}},'limits':{'bytes':'8GiB'}}");
+    broken(v, v.n, accepts);
+}

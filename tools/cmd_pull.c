@@ -1,0 +1,286 @@
+/* cmd_pull: plinth pull and plinth check. The very same monitor and workers as in the guest (step/pull.h). */
+#include "base/limits.h"
+#include "step/launch.h"
+#include "step/measure.h"
+#include "step/pull.h"
+#include "sys/console.h"
+#include "tools/file.h"
+#include "tools/layout.h"
+#include "tools/merge.h"
+#include "tools/options.h"
+#include "tools/result.h"
+#include "tools/target.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define HOST_CA "/etc/ssl/certs/ca-certificates.crt"
+
+struct command {
+    const char *policy_path, *reference, *directory; /* directory NULL: check */
+    bool json;
+    struct pull pull;
+    struct measurement predicted;
+    bool resolved, trusted, measured; /* how far it came */
+};
+
+/* ---- the work ---- */
+
+/* The policy says whether the host's bundle is needed; without one only that policy fails which needs it. */
+static bool begin(struct command *c, struct arena *a, struct err *e) {
+    struct view policy, ca = {0};
+    struct err no_bundle;
+    if (!c->policy_path) return err_set(e, ERR_USAGE, "--policy FILE is missing");
+    if (!file_read("policy", c->policy_path, POLICY_MAX, a, &policy, e)) return false;
+    (void)file_read("CA bundle", HOST_CA, CA_PEM_MAX, a, &ca, &no_bundle);
+    if (!pull_begin(&c->pull, policy, view_str(c->reference), ca, true, e)) return false;
+    struct config *config = &c->pull.config;
+    if (!config->image.layout) return true;
+    config->fetch_worker = WORKER_LAYOUT;
+    config->fetch_room = open(config->image.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return config->fetch_room >= 0 ||
+           err_set(e, ERR_USAGE, "cannot open the OCI layout %s: %s", config->image.directory, strerror(errno));
+}
+
+/* An image without a command has no launch to predict, but may be verified and unpacked. */
+static bool predict(struct command *c, struct err *e) {
+    struct pull *p = &c->pull;
+    struct process process;
+    if (!launch_plan(&p->config.policy, &p->image.config, &p->arena, &process, e)) {
+        if (e->kind != ERR_POLICY) return false;
+        console_say("no register is predicted: %s", e->text);
+        *e = (struct err){0};
+        return true;
+    }
+    c->measured = measure_predict(&c->predicted, &p->config, &p->image, &process, &p->arena, e);
+    return c->measured;
+}
+
+/* The store's directories "0", "1", ... become one tree in the target. */
+static bool merge(int store, size_t count, int target, struct err *e) {
+    int layers[LAYERS_MAX];
+    size_t opened = 0;
+    bool ok = true;
+    for (; ok && opened < count; opened += ok) {
+        char name[24];
+        snprintf(name, sizeof name, "%zu", opened);
+        layers[opened] = openat(store, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (layers[opened] < 0) ok = err_sys(e, "layer %s", name);
+    }
+    ok = ok && merge_layers(target, layers, count, e);
+    while (opened) close(layers[--opened]);
+    return ok || err_in(e, "merge");
+}
+
+static bool unpack(struct command *c, int target, struct err *e) {
+    char name[] = TARGET_STORE;
+    int store = target_store(target, name, e);
+    bool ok = store >= 0 && pull_layers(&c->pull, store, e) && merge(store, c->pull.image.manifest.layer_count, target, e);
+    if (store >= 0) close(store);
+    return ok && target_remove(target, name, e);
+}
+
+static bool work(struct command *c, int target, struct arena *a, struct err *e) {
+    bool begun = begin(c, a, e);
+    struct view weaker = c->pull.config.policy.weaknesses;
+    if (begun && weaker.n) console_say("weaker than the default, by the policy: %.*s", VIEW_ARG(weaker));
+    c->resolved = begun && pull_resolve(&c->pull, e);
+    c->trusted = c->resolved && pull_trust(&c->pull, e);
+    return c->trusted && predict(c, e) && (target < 0 || unpack(c, target, e));
+}
+
+/* ---- what it says ---- */
+
+static void put_digest(struct result *r, const char *name, const struct digest *d, bool known) {
+    char text[DIGEST_TEXT_SIZE];
+    result_text(r, name, known ? digest_text(d, text) : NULL);
+}
+
+static void put_layers(struct result *r, const struct verified_image *image, bool config_known) {
+    result_open(r, "layers", '[');
+    for (size_t i = 0; i < image->manifest.layer_count; i++) {
+        const struct descriptor *d = &image->manifest.layers[i].descriptor;
+        result_open(r, NULL, '{');
+        put_digest(r, "digest", &d->digest, true);
+        put_digest(r, "diffID", &image->config.diff_ids[i], config_known);
+        result_number(r, "size", true, d->size);
+        result_close(r, '}');
+    }
+    result_close(r, ']');
+}
+
+static void key_name(const struct command *c, const struct signature_match *m, char *out, size_t size) {
+    if (!view_to_str(c->pull.config.policy.keys[m->key].name, out, size)) snprintf(out, size, "key %zu", m->key);
+}
+
+static void put_signatures(struct result *r, const struct command *c) {
+    const struct signature_verdict *v = &c->pull.image.signatures;
+    char name[256];
+    result_open(r, "signatures", '[');
+    for (size_t i = 0; i < v->count; i++) {
+        result_open(r, NULL, '{');
+        key_name(c, &v->matches[i], name, sizeof name);
+        result_text(r, "key", name);
+        result_text(r, "form", signature_form_name(v->matches[i].form));
+        put_digest(r, "digest", &v->matches[i].digest, true);
+        result_close(r, '}');
+    }
+    result_close(r, ']');
+}
+
+static struct view bank(const struct command *c, enum hash_alg alg) {
+    for (size_t i = 0; c->measured && i < c->predicted.bank_count; i++)
+        if (c->predicted.banks[i].alg == alg) return view_of(c->predicted.banks[i].value, hash_size(alg));
+    return (struct view){0};
+}
+
+static int print_json(const struct command *c, const struct err *e, int status) {
+    static struct result result;
+    struct result *r = &result;
+    const struct pull *p = &c->pull;
+    char image[2048] = "";
+    bool through_index = c->trusted ? p->image.through_index : p->resolved.child.n > 0;
+    bool manifest_known = p->image.manifest.config.size > 0;
+    result_begin(r, e);
+    if (p->config.platform.os) reference_text(&p->config.image, image, sizeof image);
+    result_text(r, "image", image[0] ? image : c->reference);
+    put_digest(r, "index", &p->resolved.top_digest, c->resolved && through_index);
+    put_digest(r, "manifest", p->resolved.child.n ? &p->resolved.child_digest : &p->resolved.top_digest, c->resolved);
+    put_digest(r, "config", &p->image.config_digest, manifest_known);
+    put_layers(r, &p->image, c->trusted);
+    put_signatures(r, c);
+    result_open(r, "attestations", '[');
+    result_close(r, ']');
+    result_hex(r, "register", bank(c, HASH_SHA256));
+    result_open(r, "registers", '{');
+    result_hex(r, "sha256", bank(c, HASH_SHA256));
+    result_hex(r, "sha384", bank(c, HASH_SHA384));
+    result_close(r, '}');
+    return result_end(r, status);
+}
+
+static void print_hex(const char *name, struct view v) {
+    printf("%-10s", name);
+    for (size_t i = 0; i < v.n; i++) printf("%02x", v.p[i]);
+    printf("\n");
+}
+
+static int print_text(const struct command *c) {
+    const struct pull *p = &c->pull;
+    const struct verified_image *image = &p->image;
+    char text[2048];
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < image->manifest.layer_count; i++) bytes += image->manifest.layers[i].descriptor.size;
+    reference_text(&p->config.image, text, sizeof text);
+    printf("accepted  %s\n", text);
+    if (image->through_index) printf("index     %s\n", digest_text(&image->index_digest, text));
+    printf("manifest  %s\n", digest_text(&image->manifest_digest, text));
+    for (size_t i = 0; i < image->signatures.count; i++) {
+        key_name(c, &image->signatures.matches[i], text, sizeof text);
+        printf("signed by %s\n", text);
+    }
+    printf("layers    %zu, %llu bytes%s%s\n", image->manifest.layer_count, (unsigned long long)bytes,
+           c->directory ? ", unpacked into " : "", c->directory ? c->directory : "");
+    if (c->measured) {
+        printf("register  PCR %u\n", p->config.policy.pcr);
+        print_hex("  sha256", bank(c, HASH_SHA256));
+        print_hex("  sha384", bank(c, HASH_SHA384));
+    }
+    return fflush(stdout) ? 3 : 0;
+}
+
+static int run(struct command *c, int target) {
+    struct err e = {0};
+    struct arena a = {0};
+    bool ok = arena_make(&a, 4u << 20, &e) && work(c, target, &a, &e);
+    int status = ok ? 0 : command_fail(&e);
+    if (c->json) status = print_json(c, &e, status);
+    else if (ok) status = print_text(c);
+    pull_end(&c->pull);
+    arena_drop(&a);
+    return status;
+}
+
+/* ---- the directory stays empty, whatever happens ---- */
+
+static volatile pid_t working;
+
+static void pass_on(int signal_number) {
+    if (working > 0) kill(working, signal_number);
+}
+
+static void handle_signals(void (*handler)(int)) {
+    static const int all[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action = {.sa_handler = handler};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) sigaction(all[i], &action, NULL);
+}
+
+/* The work is done in a child, so that the directory is cleared also when it is killed or interrupted; its workers, too, are gone by then. */
+static int run_in_child(struct command *c, int target) {
+    int status = 0, how;
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    handle_signals(pass_on);
+    working = fork();
+    if (working == 0) {
+        handle_signals(SIG_DFL);
+        _exit(run(c, target));
+    }
+    if (working < 0) {
+        struct err e;
+        err_sys(&e, "fork");
+        return command_fail(&e);
+    }
+    for (pid_t ended; (ended = waitpid(-1, &how, 0)) > 0 || errno == EINTR;)
+        if (ended == working) {
+            status = WIFEXITED(how) ? WEXITSTATUS(how) : 3;
+            working = 0;
+            if (WIFSIGNALED(how)) console_say("stopped by signal %d", WTERMSIG(how));
+        }
+    return status;
+}
+
+static int pull_into(struct command *c) {
+    struct err e = {0};
+    struct target target;
+    if (!target_open(c->directory, &target, &e)) {
+        int status = command_fail(&e);
+        return c->json ? print_json(c, &e, status) : status;
+    }
+    int status = run_in_child(c, target.fd);
+    if (!target_close(&target, status == 0, &e)) return command_fail(&e);
+    return status;
+}
+
+static int command(const char *name, const char *operands, const char *summary, int argc, char **argv) {
+    static struct command c; /* large */
+    const struct option options[] = {
+        {"--policy", "FILE", "whose signatures count, and the limits; see plinth(1)", .text = &c.policy_path},
+        {"--json", NULL, "one JSON object on standard output", .on = &c.json},
+        {0},
+    };
+    int wanted = !strcmp(name, "pull") ? 2 : 1, given;
+    const struct usage usage = {name, operands, summary, wanted, wanted, options};
+    int status = options_parse(&usage, argc, argv, &given);
+    if (status >= 0) return status;
+    c.pull.fetch = CHILD_NONE;
+    c.reference = argv[0];
+    c.directory = wanted == 2 ? argv[1] : NULL;
+    return c.directory ? pull_into(&c) : run(&c, -1);
+}
+
+int cmd_pull(int argc, char **argv) {
+    return command("pull", "REF DIR",
+                   "Verifies an image and unpacks it into DIR, which must be empty or absent, and is left so when it is refused.\n"
+                   "REF: docker://host/repository[:tag][@digest] or oci:DIR[:TAG][@digest].", argc, argv);
+}
+
+int cmd_check(int argc, char **argv) {
+    return command("check", "REF",
+                   "Verifies signatures, manifest and config of an image, and predicts the register; unpacks nothing.\n"
+                   "REF: docker://host/repository[:tag][@digest] or oci:DIR[:TAG][@digest].", argc, argv);
+}

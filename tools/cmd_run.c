@@ -1,0 +1,356 @@
+/* cmd_run: plinth run. The other end of the port protocol in sys/port.h. */
+#include "base/codec.h"
+#include "base/limits.h"
+#include "crypto/hash.h"
+#include "sys/console.h"
+#include "tools/file.h"
+#include "tools/initrd.h"
+#include "tools/machine.h"
+#include "tools/options.h"
+#include "tools/result.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Two logs of 256 KiB in base64, a quote, a key: under 1 MiB. */
+#define EVIDENCE_MAX (4u << 20)
+#define NONCE_MAX 64u
+#define CMDLINE "console=ttyS0 panic=-1 quiet"
+#define LAST_WORDS_MS 15000 /* from the agent's refusal to power off */
+
+enum outcome { OUTCOME_NONE, OUTCOME_EVIDENCE, OUTCOME_REFUSED };
+
+struct run {
+    struct initrd_parts parts;
+    struct machine_plan plan;
+    const char *tee, *append, *nonce_text, *evidence_path, *console_path;
+    const char *memory, *cpus, *timeout_text;
+    bool keep, json;
+
+    uint8_t nonce[NONCE_MAX];
+    size_t nonce_n;
+    uint64_t timeout_s;
+    struct machine machine;
+    int console, signals;
+    char escape; /* 0, or where in a terminal's control sequence the console stands */
+    enum outcome outcome;
+    struct view evidence; /* into message */
+    bool done;            /* the machine ended, or it is to be ended */
+    size_t message_n;
+    uint8_t message[2 * EVIDENCE_MAX];
+};
+
+static int64_t now_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* ---- what comes from the machine ---- */
+
+/* A terminal gets text only: the guest must not move the cursor, set titles or clear the screen (OVMF does). */
+static size_t plain_text(char *state, uint8_t *p, size_t n) {
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint8_t c = p[i];
+        if (*state == 'e') *state = c == '[' ? '[' : 0;
+        else if (*state == '[') *state = c >= 0x40 && c <= 0x7e ? 0 : '[';
+        else if (c == 0x1b) *state = 'e';
+        else if (c == '\n' || c == '\t' || (c >= 0x20 && c < 0x7f)) p[kept++] = c;
+    }
+    return kept;
+}
+
+static bool read_console(struct run *r, struct err *e) {
+    uint8_t bytes[4096];
+    ssize_t n = recv(r->machine.console, bytes, sizeof bytes, MSG_DONTWAIT);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return true;
+    if (n <= 0) {
+        close(r->machine.console);
+        r->machine.console = -1;
+        return true;
+    }
+    if (r->console == 2) n = (ssize_t)plain_text(&r->escape, bytes, (size_t)n);
+    return file_put(r->console, view_of(bytes, (size_t)n), e) || err_in(e, "console");
+}
+
+/* One whole message at the front of the buffer: "evidence N\n" or "failure N\n" and N bytes. */
+static bool take_message(struct run *r, struct view what, struct view body, struct err *e) {
+    if (view_is(what, "evidence") && r->outcome == OUTCOME_NONE) {
+        r->outcome = OUTCOME_EVIDENCE;
+        r->evidence = body;
+        return true;
+    }
+    if (!view_is(what, "failure"))
+        return err_set(e, ERR_FORMAT, "the machine sent '%.*s' out of turn", VIEW_ARG(what));
+    r->outcome = OUTCOME_REFUSED;
+    err_set(e, ERR_POLICY, "%.*s", VIEW_ARG(view_first(body, 600)));
+    return err_in(e, "machine");
+}
+
+/* The buffer keeps the evidence at its front; what follows is read behind it. */
+static bool parse_messages(struct run *r, struct err *e) {
+    for (;;) {
+        size_t at = r->outcome == OUTCOME_EVIDENCE ? (size_t)(r->evidence.p - r->message) + r->evidence.n : 0;
+        struct view rest = view_of(r->message + at, r->message_n - at);
+        bool line;
+        struct view head = view_cut(&rest, '\n', &line), number = head;
+        if (!line && head.n <= 40) return true;
+        struct view what = view_cut(&number, ' ', NULL);
+        uint64_t size;
+        if (!line || !view_u64(number, EVIDENCE_MAX, &size))
+            return err_set(e, ERR_FORMAT, "the machine does not speak the protocol of dev.plinth.attest: '%.*s'",
+                           VIEW_ARG(view_first(head, 40)));
+        if (rest.n < size) return true;
+        if (!take_message(r, what, view_first(rest, size), e)) return false;
+    }
+}
+
+static bool read_attest(struct run *r, struct err *e) {
+    size_t room = sizeof r->message - r->message_n;
+    ssize_t n = recv(r->machine.attest, r->message + r->message_n, room, MSG_DONTWAIT);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return true;
+    if (n <= 0) {
+        close(r->machine.attest);
+        r->machine.attest = -1;
+        return true;
+    }
+    r->message_n += (size_t)n;
+    return parse_messages(r, e);
+}
+
+static bool evidence_came(struct run *r, struct err *e) {
+    if (!r->evidence_path) return true;
+    if (!file_write(r->evidence_path, r->evidence, e)) return false;
+    console_say("evidence: %zu bytes in %s", r->evidence.n, r->evidence_path);
+    return true;
+}
+
+static bool read_signal(struct run *r, struct err *e) {
+    struct signalfd_siginfo s;
+    if (read(r->signals, &s, sizeof s) != (ssize_t)sizeof s) return true;
+    if (s.ssi_signo == SIGCHLD) return true;
+    r->done = true;
+    if (r->outcome == OUTCOME_EVIDENCE) return true;
+    return err_set(e, ERR_SYSTEM, "stopped by signal %u before there was evidence", s.ssi_signo);
+}
+
+/* Everything that is there to be read; `wait_ms` for something to be. */
+static bool read_all(struct run *r, int wait_ms, struct err *e) {
+    struct pollfd p[] = {{r->machine.console, POLLIN, 0}, {r->machine.attest, POLLIN, 0}, {r->signals, POLLIN, 0}};
+    if (poll(p, 3, wait_ms) < 0 && errno != EINTR) return err_sys(e, "poll");
+    enum outcome before = r->outcome;
+    if (p[0].revents && !read_console(r, e)) return false;
+    if (p[1].revents && !read_attest(r, e)) return false;
+    if (before == OUTCOME_NONE && r->outcome == OUTCOME_EVIDENCE && !evidence_came(r, e)) return false;
+    return !p[2].revents || read_signal(r, e);
+}
+
+/* What a machine that has ended left in its sockets. */
+static bool drain(struct run *r, struct err *e) {
+    while (r->machine.console >= 0 || r->machine.attest >= 0)
+        if (!read_all(r, 0, e)) return false;
+    return true;
+}
+
+static bool watch(struct run *r, struct err *e) {
+    int64_t end = now_ms() + (int64_t)r->timeout_s * 1000;
+    while (!r->done) {
+        int64_t left = r->outcome == OUTCOME_EVIDENCE ? 60000 : end - now_ms();
+        if (left <= 0) {
+            err_set(e, ERR_SYSTEM, "no evidence in %llu seconds", (unsigned long long)r->timeout_s);
+            return err_mend(e, "--timeout SECONDS waits longer; the console tells how far it came");
+        }
+        if (!read_all(r, left < 1000 ? (int)left : 1000, e)) return false;
+        struct err how = {0};
+        if (r->done || !machine_ended(&r->machine, &how)) continue;
+        if (!drain(r, e)) return false;
+        r->done = true;
+        if (how.kind != ERR_NONE) {
+            *e = how;
+            return false;
+        }
+        if (r->outcome == OUTCOME_NONE) {
+            err_set(e, ERR_SYSTEM, "the machine ended without evidence");
+            return err_mend(e, "its console tells why: %s", r->console_path ? r->console_path : "see above");
+        }
+    }
+    return true;
+}
+
+/* After a refusal the machine powers off by itself; its console is still of interest. */
+static void last_words(struct run *r) {
+    int64_t end = now_ms() + LAST_WORDS_MS;
+    struct err ignored;
+    while (r->machine.qemu > 0 && !machine_ended(&r->machine, &ignored) && now_ms() < end) {
+        struct pollfd p[] = {{r->machine.console, POLLIN, 0}, {r->signals, POLLIN, 0}};
+        poll(p, 2, 200);
+        if (p[0].revents) read_console(r, &ignored);
+        if (p[1].revents && !read_signal(r, &ignored)) return;
+    }
+    while (r->machine.console >= 0 && r->machine.qemu == 0) read_console(r, &ignored);
+}
+
+/* ---- what goes in ---- */
+
+static bool find_kernel(struct run *r, struct arena *a, struct err *e) {
+    static const char *const pattern = "/boot/vmlinuz-*-cloud-amd64";
+    const char *newest = NULL;
+    glob_t found;
+    if (r->plan.kernel) {
+        if (access(r->plan.kernel, R_OK) == 0) return true;
+        return err_set(e, ERR_USAGE, "cannot read the kernel %s: %s", r->plan.kernel, strerror(errno));
+    }
+    if (glob(pattern, 0, NULL, &found) == 0) {
+        for (size_t i = 0; i < found.gl_pathc; i++)
+            if (!newest || strverscmp(found.gl_pathv[i], newest) > 0) newest = found.gl_pathv[i];
+        r->plan.kernel = newest ? arena_str(a, view_str(newest)) : NULL;
+        globfree(&found);
+    }
+    if (r->plan.kernel) return true;
+    err_set(e, ERR_USAGE, "no kernel: there is no %s", pattern);
+    return err_mend(e, "`qemu/parts stock-kernel` fetches Debian's and prints its path; --kernel FILE names it");
+}
+
+static bool read_options(struct run *r, struct err *e) {
+    r->plan.memory_mib = 1024;
+    r->plan.cpus = 2;
+    r->timeout_s = 300;
+    if (r->tee && (!strcmp(r->tee, "tdx") || !strcmp(r->tee, "snp")))
+        return err_set(e, ERR_USAGE, "--tee %s: not in this build yet", r->tee);
+    if (r->tee && strcmp(r->tee, "tpm")) return err_set(e, ERR_USAGE, "--tee %s: tpm is the one there is", r->tee);
+    if (!r->parts.policy && !r->parts.base) return err_set(e, ERR_USAGE, "--policy FILE is missing");
+    if (!option_number("--memory", r->memory, 128, 1u << 20, &r->plan.memory_mib, e)) return false;
+    if (!option_number("--cpus", r->cpus, 1, 255, &r->plan.cpus, e)) return false;
+    if (!option_number("--timeout", r->timeout_text, 1, 86400, &r->timeout_s, e)) return false;
+    struct view hex = r->nonce_text ? view_str(r->nonce_text) : (struct view){0};
+    r->nonce_n = r->nonce_text ? hex.n / 2 : 32;
+    if (!r->nonce_text) return getrandom(r->nonce, 32, 0) == 32 || err_sys(e, "getrandom");
+    if (r->nonce_n == 0 || r->nonce_n > NONCE_MAX || !hex_decode(hex, r->nonce, r->nonce_n))
+        return err_set(e, ERR_USAGE, "--nonce %s: not 1 to %u bytes in lower-case hex", r->nonce_text, NONCE_MAX);
+    return true;
+}
+
+static bool open_ends(struct run *r, struct err *e) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    r->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (r->signals < 0) return err_sys(e, "signalfd");
+    if (!r->console_path) return true;
+    r->console = open(r->console_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    return r->console >= 0 || err_set(e, ERR_USAGE, "cannot write the console's file %s: %s", r->console_path, strerror(errno));
+}
+
+static bool send_nonce(struct run *r, struct err *e) {
+    uint8_t line[NONCE_MAX * 2 + 16];
+    struct writer w = writer_of(line, sizeof line);
+    write_text(&w, "nonce ");
+    write_hex(&w, view_of(r->nonce, r->nonce_n));
+    write_u8(&w, '\n');
+    return file_put(r->machine.attest, writer_view(&w), e);
+}
+
+static bool boot(struct run *r, struct arena *a, struct err *e) {
+    struct initrd_made made;
+    const char *why;
+    char initrd[256], cmdline[2048];
+    if (!read_options(r, e) || !find_kernel(r, a, e) || !open_ends(r, e)) return false;
+    if (!initrd_build(&r->parts, a, &made, e) || !machine_begin(&r->machine, e)) return false;
+    r->plan.initrd = machine_path(&r->machine, "initrd.img", initrd);
+    r->plan.cmdline = cmdline;
+    if (snprintf(cmdline, sizeof cmdline, "%s%s%s", CMDLINE, r->append ? " " : "", r->append ? r->append : "") >= (int)sizeof cmdline)
+        return err_set(e, ERR_USAGE, "--append: more than %zu bytes", sizeof cmdline - sizeof CMDLINE);
+    if (!file_write(initrd, made.image, e)) return false;
+    r->machine.kvm = machine_probe_kvm(&r->machine, &why);
+    if (!machine_start(&r->machine, &r->plan, e)) return false;
+    console_say("machine: %s, %s%s%s, %llu MiB, %llu CPUs", r->plan.kernel, r->machine.kvm ? "KVM" : "TCG (",
+                r->machine.kvm ? "" : why, r->machine.kvm ? "" : ")", (unsigned long long)r->plan.memory_mib,
+                (unsigned long long)r->plan.cpus);
+    return send_nonce(r, e);
+}
+
+static int report(struct run *r, const struct err *e, int status) {
+    uint8_t digest[32];
+    bool came = r->evidence.n > 0;
+    if (came) hash_once(HASH_SHA256, r->evidence, digest);
+    if (r->json) {
+        struct result result;
+        result_begin(&result, e);
+        result_hex(&result, "nonce", view_of(r->nonce, r->nonce_n));
+        result_text(&result, "evidence", came ? r->evidence_path : NULL);
+        result_number(&result, "size", came, r->evidence.n);
+        result_hex(&result, "sha256", view_of(digest, came ? sizeof digest : 0));
+        return result_end(&result, status);
+    }
+    if (!came) return status;
+    uint8_t text[512];
+    struct writer w = writer_of(text, sizeof text);
+    write_text(&w, "evidence ");
+    write_dec(&w, r->evidence.n);
+    write_text(&w, " bytes, sha256 ");
+    write_hex(&w, view_of(digest, sizeof digest));
+    write_text(&w, ", nonce ");
+    write_hex(&w, view_of(r->nonce, r->nonce_n));
+    write_text(&w, "\n");
+    return fwrite(text, 1, w.n, stdout) == w.n && fflush(stdout) == 0 ? status : 3;
+}
+
+int cmd_run(int argc, char **argv) {
+    struct err e = {0};
+    struct arena a = {0}; /* a static struct of this size would count against the address space of every worker */
+    struct run *r = arena_make(&a, INITRD_ARENA, &e) ? arena_alloc(&a, sizeof *r) : NULL;
+    if (!r) return command_fail(&e);
+    const struct option options[] = {
+        {"--policy", "FILE", "the policy to boot with; needed, unless it is in --initrd", .text = &r->parts.policy},
+        {"--tee", "tpm", "what vouches for the machine: a virtual TPM (tdx and snp: later)", .text = &r->tee},
+        {"--firmware", "FILE", "an OVMF image (default: Debian's OVMF_CODE_4M.fd)", .text = &r->plan.firmware},
+        {"--kernel", "FILE", "default: the newest /boot/vmlinuz-*-cloud-amd64", .text = &r->plan.kernel},
+        {"--initrd", "FILE", "append policy and modules to this one, instead of making one from\nthe agent beside plinth", .text = &r->parts.base},
+        {"--module", "FILE", "as for plinth initrd; may be repeated", .list = &r->parts.modules},
+        {"--add", "HOST=GUEST", "as for plinth initrd; may be repeated", .list = &r->parts.adds},
+        {"--agent", "FILE", "as for plinth initrd", .text = &r->parts.agent},
+        {"--ca", "FILE|none", "as for plinth initrd", .text = &r->parts.ca},
+        {"--append", "TEXT", "more for the kernel command line (" CMDLINE ")", .text = &r->append},
+        {"--publish", "HOSTPORT:GUESTPORT", "TCP, on 127.0.0.1 of the host; may be repeated", .list = &r->plan.published},
+        {"--nonce", "HEX", "what the quote is over (default: 32 random bytes)", .text = &r->nonce_text},
+        {"--evidence", "FILE", "where the evidence goes", .text = &r->evidence_path},
+        {"--console", "FILE", "where the machine's console goes (default: standard error)", .text = &r->console_path},
+        {"--memory", "MIB", "default: 1024", .text = &r->memory},
+        {"--cpus", "N", "default: 2", .text = &r->cpus},
+        {"--timeout", "SECONDS", "how long to wait for evidence (default: 300)", .text = &r->timeout_text},
+        {"--keep", NULL, "keep the directory with initramfs, TPM state and logs", .on = &r->keep},
+        {"--json", NULL, "one JSON object on standard output", .on = &r->json},
+        {0},
+    };
+    const struct usage usage = {"run", NULL,
+        "Boots agent, policy and image under QEMU with a virtual TPM, asks for evidence, and stays\nuntil the machine powers off or a signal ends it.",
+        0, 0, options};
+    int operands, status = options_parse(&usage, argc, argv, &operands);
+    if (status >= 0) return status;
+
+    r->machine = MACHINE_NONE;
+    r->console = 2;
+    r->signals = -1;
+    bool ok = boot(r, &a, &e) && watch(r, &e);
+    status = ok ? 0 : command_fail(&e);
+    if (!ok && r->outcome == OUTCOME_REFUSED) last_words(r);
+    if (r->keep && r->machine.directory[0]) console_say("kept: %s", r->machine.directory);
+    machine_stop(&r->machine, r->keep);
+    status = report(r, &e, status);
+    arena_drop(&a);
+    return status;
+}

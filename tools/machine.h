@@ -1,0 +1,41 @@
+/* machine: a virtual machine with a vTPM under QEMU, and everything that goes away with it.
+ *
+ * swtpm and QEMU are children in their own process group, talking over socket pairs: no socket file, no port but the published
+ * ones on 127.0.0.1. State lives in one temporary directory. When this program dies, both die. */
+#ifndef PLINTH_TOOLS_MACHINE_H
+#define PLINTH_TOOLS_MACHINE_H
+
+#include "tools/options.h"
+
+#include <sys/types.h>
+
+struct machine_plan {
+    const char *kernel, *initrd, *cmdline;
+    const char *firmware; /* one OVMF image, or NULL: where Debian's ovmf package puts it */
+    uint64_t memory_mib, cpus;
+    struct option_list published; /* "HOSTPORT:GUESTPORT" */
+};
+
+struct machine {
+    char directory[64];   /* empty: not begun */
+    pid_t tpm, qemu;      /* 0: not running */
+    int console, attest;  /* our ends: the serial line, the port "dev.plinth.attest"; -1 */
+    bool kvm;
+};
+#define MACHINE_NONE ((struct machine){.console = -1, .attest = -1})
+
+/* The temporary directory, under $TMPDIR or /tmp. */
+bool machine_begin(struct machine *m, struct err *e);
+/* "DIRECTORY/name" into out. */
+const char *machine_path(const struct machine *m, const char *name, char out[static 256]);
+/* Whether KVM runs a guest here: boots one of a hundred instructions, which must answer in 3 seconds. *why says why not. */
+bool machine_probe_kvm(struct machine *m, const char **why);
+/* ERR_USAGE: a firmware, kernel or published port that cannot be; ERR_SYSTEM: a program that is missing or ended at once, with what it
+ * said and the package that brings it. */
+bool machine_start(struct machine *m, const struct machine_plan *plan, struct err *e);
+/* True when QEMU has ended: *e says how when that was not in order. */
+bool machine_ended(struct machine *m, struct err *e);
+/* Ends what runs (asks, then kills), removes the directory unless `keep`. Safe at any time, and twice. */
+void machine_stop(struct machine *m, bool keep);
+
+#endif
