@@ -214,7 +214,7 @@ size:
 	@printf '%-24s %8s %8s\n' 'linked into PID 1' code lines
 	@for d in $(sort $(dir $(TRUSTED))); do \
 		set -- $$(printf '%s\n' $(TRUSTED) | grep "^$$d[^/]*$$"); \
-		code=$$(for f; do gcc -fpreprocessed -dD -E -P -x c "$$f"; done | grep -c '[^[:space:]]'); \
+		code=$$(for f; do gcc -fpreprocessed -dD -E -P -x c "$$f" 2>/dev/null; done | grep -c '[^[:space:]]'); \
 		printf '%-24s %8d %8d\n' "$$d" "$$code" $$(cat "$$@" | wc -l); \
 	done | awk '{ print; code += $$2; lines += $$3 } END { printf "%-24s %8d %8d\n", "total", code, lines }'
 	@for f in build/init build/initrd.img build/plinth; do \

@@ -12,10 +12,12 @@
 #include "sys/mounts.h"
 #include "sys/power.h"
 #include "sys/root.h"
+#include "sys/settle.h"
 #include "worker/worker.h"
 
 #include <fcntl.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -110,7 +112,7 @@ static bool step_layers(struct boot *b, struct err *e) {
     if (!mount_image_store(STORE, policy->limits.bytes, policy->limits.files, e)) return false;
     int store = open(STORE, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (store < 0) return err_sys(e, "cannot open %s", STORE);
-    bool ok = pull_layers(&b->pull, store, e);
+    bool ok = pull_layers(&b->pull, store, e) && settle_layers(store, b->pull.image.manifest.layer_count, e);
     close(store);
     for (size_t i = 0; ok && i < b->pull.image.manifest.layer_count; i++)
         ok = measure_layer(&b->measured, &b->pull.image, i, e);
@@ -134,7 +136,6 @@ static bool step_launch(struct boot *b, struct err *e) {
     struct launch_file files[] = {{"evidence.json", b->attestation.evidence}, {"eventlog", writer_view(&b->measured.log)}};
     struct launch_site site = {STORE, b->pull.image.manifest.layer_count, b->pull.config.policy.limits.allow_devices,
                                &b->network, sizeof files / sizeof files[0], files};
-    tpm_close(&b->tpm);
     return launch_exec(&b->process, &site, &b->arena, e);
 }
 
@@ -160,7 +161,7 @@ static void refuse(struct boot *b, struct err *why) {
     /* A policy that could not be read did not choose a register either: the default one tells. */
     if (b->tpm.fd < 0 && b->arena.base) begin_register(b, POLICY_PCR_DEFAULT, &e);
     if (!measure_failure(&b->measured, why, &e)) console_error("the failure could not be measured", &e);
-    attest_refuse(why);
+    attest_refuse(&b->measured, &b->pull.config, &b->pull.image, &b->arena, why);
     pull_end(&b->pull);
     power_off("nothing was started");
 }
@@ -184,7 +185,9 @@ int main(int argc, char **argv) {
     mount_late();
     for (size_t i = 0; ok && i < sizeof steps / sizeof steps[0]; i++) {
         console_say("%s", steps[i].name);
-        ok = steps[i].run(&boot, &e) || err_in(&e, "%s", steps[i].name);
+        ok = steps[i].run(&boot, &e);
+        /* step/pull.c names its own, for the host tool too */
+        if (!ok && strncmp(e.trail, steps[i].name, strlen(steps[i].name)) != 0) err_in(&e, "%s", steps[i].name);
     }
     refuse(&boot, &e); /* PID 1 never returns: the kernel would panic */
     return 1;

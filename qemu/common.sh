@@ -3,7 +3,9 @@
 # cache     where parts are kept between runs
 # die TEXT          one line on standard error, exit 3 (the world failed); usage TEXT exits 2
 # part NAME KEY MAKER [ARG...]   prints the path of a cached part, after making it where it is absent
-# unpack SUITE DIR PACKAGE...    downloads Debian packages and unpacks them into DIR, without installing anything
+# noted NAME FILE... -- COMMAND...   the path that COMMAND prints, remembered for a day
+# download SUITE DIR PACKAGE...      downloads Debian packages into DIR
+# unpack SUITE DIR PACKAGE...        downloads them and unpacks them into DIR, without installing anything
 
 top=$(cd "$here/.." && pwd)
 me=${0##*/}
@@ -42,7 +44,6 @@ part() {
     printf '%s\n' "$part"
 }
 
-# download SUITE DIR PACKAGE...
 download() {
     suite=$1 into=$2
     shift 2
@@ -55,31 +56,34 @@ download() {
 }
 
 unpack() {
-    suite=$1 into=$2
+    root=$2
+    mkdir -p "$root/.debs"
+    from=$1
     shift 2
-    mkdir -p "$into/.debs"
-    download "$suite" "$into/.debs" "$@"
-    for deb in "$into/.debs"/*.deb; do
-        dpkg-deb -x "$deb" "$into"
+    download "$from" "$root/.debs" "$@"
+    for deb in "$root/.debs"/*.deb; do
+        dpkg-deb -x "$deb" "$root"
     done
-    rm -r "$into/.debs"
+    rm -r "$root/.debs"
 }
 
-# recent NAME FILE... prints the path that `remember NAME PATH` noted within the last day, if it was noted after FILEs changed.
-# It spares the questions to apt, which take longer than all else about a part that is there.
-recent() {
-    note=$cache/$1.recent
+# noted NAME FILE... -- COMMAND...   prints the path that COMMAND prints, and for a day the same without running it, unless one
+# of FILEs changed. It spares the questions to apt, which take longer than all else about a part that is there.
+noted() {
+    note=$cache/$1.path
     shift
-    [ -n "$(find "$note" -mmin -1440 2>/dev/null)" ] || return 1
-    for file in "$here/common.sh" "$@"; do
-        [ -z "$(find "$file" -newer "$note")" ] || return 1
+    fresh=$(find "$note" -mmin -1440 2>/dev/null || true)
+    while [ "$1" != -- ]; do
+        [ -n "$fresh" ] && [ -z "$(find "$1" -newer "$note")" ] || fresh=
+        shift
     done
-    [ -e "$(cat "$note")" ] && cat "$note"
-}
-
-remember() {
-    printf '%s\n' "$2" > "$cache/$1.$$"
-    mv "$cache/$1.$$" "$cache/$1.recent"
+    shift
+    if [ -z "$fresh" ] || [ ! -e "$(cat "$note" 2>/dev/null)" ]; then
+        path=$("$@")
+        printf '%s\n' "$path" > "$note.$$"
+        mv "$note.$$" "$note"
+    fi
+    cat "$note"
 }
 
 # The candidate version of a package in a suite, nothing where there is none.

@@ -3,7 +3,7 @@
 #include "base/limits.h"
 #include "base/reader.h"
 #include "format/json.h"
-#include "tee/eventlog.h"
+#include "tools/eventlog.h"
 #include "tee/evidence.h"
 #include "tools/file.h"
 #include "tools/options.h"
@@ -223,7 +223,8 @@ int cmd_eventlog(int argc, char **argv) {
     const struct option options[] = {{"--json", NULL, "one JSON object on standard output", &json, NULL, NULL}, {0}};
     const struct usage usage = {"eventlog", "FILE",
                                 "Print a TCG event log and the registers that follow from it.\n"
-                                "FILE: a log (SHA-1 or crypto-agile form, the data of a CCEL, Plinth's own), or an evidence file with both of its logs.\n"
+                                "FILE: a log (SHA-1 or crypto-agile form, the data of a CCEL, Plinth's own), or evidence\n"
+                                "with both of its logs.\n"
                                 "Refused when a digest is not that of its event, or the log is broken.",
                                 1, 1, options};
     struct arena a = {0};

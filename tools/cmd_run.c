@@ -4,6 +4,7 @@
 #include "crypto/hash.h"
 #include "sys/console.h"
 #include "tools/file.h"
+#include "tools/guest.h"
 #include "tools/initrd.h"
 #include "tools/machine.h"
 #include "tools/options.h"
@@ -21,8 +22,6 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Two logs of 256 KiB in base64, a quote, a key: under 1 MiB. */
-#define EVIDENCE_MAX (4u << 20)
 #define NONCE_MAX 64u
 #define CMDLINE "console=ttyS0 panic=-1 quiet"
 #define LAST_WORDS_MS 15000 /* from the agent's refusal to power off */
@@ -46,7 +45,7 @@ struct run {
     struct view evidence; /* into message */
     bool done;            /* the machine ended, or it is to be ended */
     size_t message_n;
-    uint8_t message[2 * EVIDENCE_MAX];
+    uint8_t message[2 * (GUEST_MESSAGE_MAX + GUEST_LINE_MAX)];
 };
 
 static int64_t now_ms(void) {
@@ -57,19 +56,6 @@ static int64_t now_ms(void) {
 
 /* ---- what comes from the machine ---- */
 
-/* A terminal gets text only: the guest must not move the cursor, set titles or clear the screen (OVMF does). */
-static size_t plain_text(char *state, uint8_t *p, size_t n) {
-    size_t kept = 0;
-    for (size_t i = 0; i < n; i++) {
-        uint8_t c = p[i];
-        if (*state == 'e') *state = c == '[' ? '[' : 0;
-        else if (*state == '[') *state = c >= 0x40 && c <= 0x7e ? 0 : '[';
-        else if (c == 0x1b) *state = 'e';
-        else if (c == '\n' || c == '\t' || (c >= 0x20 && c < 0x7f)) p[kept++] = c;
-    }
-    return kept;
-}
-
 static bool read_console(struct run *r, struct err *e) {
     uint8_t bytes[4096];
     ssize_t n = recv(r->machine.console, bytes, sizeof bytes, MSG_DONTWAIT);
@@ -79,39 +65,27 @@ static bool read_console(struct run *r, struct err *e) {
         r->machine.console = -1;
         return true;
     }
-    if (r->console == 2) n = (ssize_t)plain_text(&r->escape, bytes, (size_t)n);
+    if (r->console == 2) n = (ssize_t)guest_text(&r->escape, bytes, (size_t)n);
     return file_put(r->console, view_of(bytes, (size_t)n), e) || err_in(e, "console");
 }
 
-/* One whole message at the front of the buffer: "evidence N\n" or "failure N\n" and N bytes. */
-static bool take_message(struct run *r, struct view what, struct view body, struct err *e) {
-    if (view_is(what, "evidence") && r->outcome == OUTCOME_NONE) {
-        r->outcome = OUTCOME_EVIDENCE;
-        r->evidence = body;
-        return true;
-    }
-    if (!view_is(what, "failure"))
-        return err_set(e, ERR_FORMAT, "the machine sent '%.*s' out of turn", VIEW_ARG(what));
-    r->outcome = OUTCOME_REFUSED;
-    err_set(e, ERR_POLICY, "%.*s", VIEW_ARG(view_first(body, 600)));
-    return err_in(e, "machine");
-}
-
 /* The buffer keeps the evidence at its front; what follows is read behind it. */
-static bool parse_messages(struct run *r, struct err *e) {
+static bool take_messages(struct run *r, struct err *e) {
     for (;;) {
         size_t at = r->outcome == OUTCOME_EVIDENCE ? (size_t)(r->evidence.p - r->message) + r->evidence.n : 0;
         struct view rest = view_of(r->message + at, r->message_n - at);
-        bool line;
-        struct view head = view_cut(&rest, '\n', &line), number = head;
-        if (!line && head.n <= 40) return true;
-        struct view what = view_cut(&number, ' ', NULL);
-        uint64_t size;
-        if (!line || !view_u64(number, EVIDENCE_MAX, &size))
-            return err_set(e, ERR_FORMAT, "the machine does not speak the protocol of dev.plinth.attest: '%.*s'",
-                           VIEW_ARG(view_first(head, 40)));
-        if (rest.n < size) return true;
-        if (!take_message(r, what, view_first(rest, size), e)) return false;
+        struct guest_message m;
+        if (!guest_message(&rest, &m, e)) return false;
+        if (m.kind == GUEST_PART) return true;
+        if (m.kind == GUEST_FAILURE) {
+            struct view reason = view_first(m.body, 600);
+            r->outcome = OUTCOME_REFUSED;
+            err_set(e, ERR_POLICY, "%.*s", VIEW_ARG(reason));
+            return err_in(e, "machine");
+        }
+        if (r->outcome != OUTCOME_NONE) return err_set(e, ERR_FORMAT, "the machine sent evidence twice");
+        r->outcome = OUTCOME_EVIDENCE;
+        r->evidence = m.body;
     }
 }
 
@@ -125,7 +99,7 @@ static bool read_attest(struct run *r, struct err *e) {
         return true;
     }
     r->message_n += (size_t)n;
-    return parse_messages(r, e);
+    return take_messages(r, e);
 }
 
 static bool evidence_came(struct run *r, struct err *e) {
@@ -206,10 +180,7 @@ static bool find_kernel(struct run *r, struct arena *a, struct err *e) {
     static const char *const pattern = "/boot/vmlinuz-*-cloud-amd64";
     const char *newest = NULL;
     glob_t found;
-    if (r->plan.kernel) {
-        if (access(r->plan.kernel, R_OK) == 0) return true;
-        return err_set(e, ERR_USAGE, "cannot read the kernel %s: %s", r->plan.kernel, strerror(errno));
-    }
+    if (r->plan.kernel) return true;
     if (glob(pattern, 0, NULL, &found) == 0) {
         for (size_t i = 0; i < found.gl_pathc; i++)
             if (!newest || strverscmp(found.gl_pathv[i], newest) > 0) newest = found.gl_pathv[i];
@@ -240,6 +211,15 @@ static bool read_options(struct run *r, struct err *e) {
     return true;
 }
 
+/* Before minutes of booting, not after. */
+static bool evidence_can_be_written(const char *path, struct err *e) {
+    char directory[4096];
+    const char *slash = path ? strrchr(path, '/') : NULL;
+    if (!path) return true;
+    snprintf(directory, sizeof directory, "%.*s", slash ? (int)(slash - path + 1) : 2, slash ? path : "./");
+    return access(directory, W_OK) == 0 || err_set(e, ERR_USAGE, "cannot write --evidence %s: %s", path, strerror(errno));
+}
+
 static bool open_ends(struct run *r, struct err *e) {
     sigset_t set;
     sigemptyset(&set);
@@ -268,7 +248,8 @@ static bool boot(struct run *r, struct arena *a, struct err *e) {
     struct initrd_made made;
     const char *why;
     char initrd[256], cmdline[2048];
-    if (!read_options(r, e) || !find_kernel(r, a, e) || !open_ends(r, e)) return false;
+    if (!read_options(r, e) || !find_kernel(r, a, e) || !machine_check(&r->plan, e)) return false;
+    if (!evidence_can_be_written(r->evidence_path, e) || !open_ends(r, e)) return false;
     if (!initrd_build(&r->parts, a, &made, e) || !machine_begin(&r->machine, e)) return false;
     r->plan.initrd = machine_path(&r->machine, "initrd.img", initrd);
     r->plan.cmdline = cmdline;
@@ -277,9 +258,9 @@ static bool boot(struct run *r, struct arena *a, struct err *e) {
     if (!file_write(initrd, made.image, e)) return false;
     r->machine.kvm = machine_probe_kvm(&r->machine, &why);
     if (!machine_start(&r->machine, &r->plan, e)) return false;
-    console_say("machine: %s, %s%s%s, %llu MiB, %llu CPUs", r->plan.kernel, r->machine.kvm ? "KVM" : "TCG (",
+    console_say("machine: %s, %s%s%s, %llu MiB, %llu CPU%s", r->plan.kernel, r->machine.kvm ? "KVM" : "TCG (",
                 r->machine.kvm ? "" : why, r->machine.kvm ? "" : ")", (unsigned long long)r->plan.memory_mib,
-                (unsigned long long)r->plan.cpus);
+                (unsigned long long)r->plan.cpus, r->plan.cpus == 1 ? "" : "s");
     return send_nonce(r, e);
 }
 

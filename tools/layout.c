@@ -10,7 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A regular file of the room, which is the current directory. *fd -1 and true when there is none. O_NONBLOCK: a FIFO shall not stop us. */
+/* A regular file of the room, which is the current directory. *fd -1 and true when there is none. O_NONBLOCK: a FIFO
+ * shall not stop us. */
 static bool open_file(const char *path, int *fd, uint64_t *size, struct err *e) {
     struct stat st;
     *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -38,7 +39,8 @@ static bool read_file(const char *path, struct arena *a, struct view *out, bool 
     if (!open_file(path, &fd, &size, e)) return false;
     *found = fd >= 0;
     if (!*found) return true;
-    bool ok = size <= MANIFEST_MAX || err_set(e, ERR_FORMAT, "%s has %llu bytes, at most %u are read", path, (unsigned long long)size, MANIFEST_MAX);
+    bool ok = size <= MANIFEST_MAX || err_set(e, ERR_FORMAT, "%s has %llu bytes, at most %u are read", path,
+                                              (unsigned long long)size, MANIFEST_MAX);
     uint8_t *p = ok ? arena_alloc(a, (size_t)size) : NULL;
     if (ok && !p) ok = arena_full(a, e);
     size_t at = 0, n = 1;
@@ -65,9 +67,11 @@ static bool layout_open(void *state, const struct fetch_source *source, struct v
     bool found;
     if (!arena_make(&l->arena, 14u << 20, e) || !read_file("oci-layout", &l->arena, &text, &found, e)) return false;
     if (!found) return err_set(e, ERR_FORMAT, "this is no OCI image layout: the file oci-layout is missing");
-    if (!json_parse(text, &l->arena, &root, e) || !json_need_text(root, "imageLayoutVersion", "oci-layout", &version, e))
+    if (!json_parse(text, &l->arena, &root, e) ||
+        !json_need_text(root, "imageLayoutVersion", "oci-layout", &version, e))
         return err_in(e, "image layout");
-    if (!view_is(version, "1.0.0")) return err_set(e, ERR_FORMAT, "oci-layout: imageLayoutVersion is '%.*s', known is 1.0.0", VIEW_ARG(version));
+    if (!view_is(version, "1.0.0"))
+        return err_set(e, ERR_FORMAT, "oci-layout: imageLayoutVersion is '%.*s', known is 1.0.0", VIEW_ARG(version));
     if (!read_file("index.json", &l->arena, &text, &found, e)) return false;
     if (!found) return err_set(e, ERR_FORMAT, "the image layout has no index.json");
     if (!json_parse(text, &l->arena, &root, e) || !json_need_array(root, "manifests", "index.json", &manifests, e))
@@ -88,15 +92,16 @@ static bool find(const struct layout *l, struct view wanted, bool by_digest, con
             untagged_count++;
         }
         if (!view_eq(by_digest ? json_text(json_get(it.value, "digest")) : tag, wanted)) continue;
-        if (*entry && !by_digest) return err_set(e, ERR_FORMAT, "index.json: the tag '%.*s' stands there twice", VIEW_ARG(wanted));
+        if (*entry && !by_digest)
+            return err_set(e, ERR_FORMAT, "index.json: the tag '%.*s' stands there twice", VIEW_ARG(wanted));
         *entry = it.value;
     }
     if (!*entry && !by_digest && view_is(wanted, "latest") && untagged_count == 1) *entry = untagged;
     return true;
 }
 
-static bool layout_manifest(void *state, struct view reference, struct arena *a, struct view *bytes, struct view *media_type, bool *found,
-                            struct err *e) {
+static bool layout_manifest(void *state, struct view reference, struct arena *a, struct view *bytes,
+                            struct view *media_type, bool *found, struct err *e) {
     struct layout *l = state;
     struct digest digest;
     const json *entry;
@@ -115,8 +120,9 @@ static bool layout_manifest(void *state, struct view reference, struct arena *a,
     return *found || by_digest || err_set(e, ERR_FORMAT, "the image layout has no %s, which index.json names", path);
 }
 
-static bool layout_blob(void *state, struct view digest, uint64_t size, bool (*sink)(void *sink_state, struct view bytes, struct err *e),
-                        void *sink_state, struct err *e) {
+static bool layout_blob(void *state, struct view digest, uint64_t size,
+                        bool (*sink)(void *sink_state, struct view bytes, struct err *e), void *sink_state,
+                        struct err *e) {
     (void)state;
     struct digest d;
     char path[96];
@@ -127,8 +133,8 @@ static bool layout_blob(void *state, struct view digest, uint64_t size, bool (*s
     blob_path(&d, path, sizeof path);
     if (!open_file(path, &fd, &there, e)) return false;
     if (fd < 0) return err_set(e, ERR_FORMAT, "the image layout has no %s", path);
-    bool ok = there == size || err_set(e, ERR_DIGEST, "%s has %llu bytes, the descriptor says %llu", path, (unsigned long long)there,
-                                       (unsigned long long)size);
+    bool ok = there == size || err_set(e, ERR_DIGEST, "%s has %llu bytes, the descriptor says %llu", path,
+                                       (unsigned long long)there, (unsigned long long)size);
     for (size_t n = 1; ok && n && at < size; at += n) {
         ok = read_some(fd, path, buffer, size - at < sizeof buffer ? (size_t)(size - at) : sizeof buffer, &n, e) &&
              sink(sink_state, view_of(buffer, n), e);

@@ -1,8 +1,9 @@
 /* layout: images from an OCI image layout on disk (image-spec image-layout.md), as a fetch worker of the host tool.
  *
- * The worker sees only the layout's directory (WORKER_ROOM) and answers the same requests as one that speaks to a registry. Tags are
- * the org.opencontainers.image.ref.name annotations of index.json; a tag that stands there twice is refused. "latest" (no tag given) may
- * also be the only entry without a tag. A digest is looked for in blobs/, listed in index.json or not. */
+ * The worker sees only the layout's directory (WORKER_ROOM) and answers the same requests as one that speaks to a
+ * registry. Tags are the org.opencontainers.image.ref.name annotations of index.json; a tag that stands there twice is
+ * refused. "latest" (no tag given) may also be the only entry without a tag. A digest is looked for in blobs/, listed
+ * in index.json or not. */
 #ifndef PLINTH_TOOLS_LAYOUT_H
 #define PLINTH_TOOLS_LAYOUT_H
 

@@ -23,6 +23,7 @@
 #define QEMU "qemu-system-x86_64"
 #define PROBE_MS 3000
 #define STOP_MS 5000
+#define PORTS_MAX 64u
 
 /* ---- command lines: arguments one after another in a fixed buffer ---- */
 
@@ -296,48 +297,70 @@ static bool copy_file(const char *from, const char *to, struct err *e) {
     return ok;
 }
 
+static const char *const debian_firmware[][2] = {
+    {"/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"},
+    {"/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd"},
+};
+
+/* The one that is installed: code and variables; NULL. */
+static const char *const *find_firmware(void) {
+    for (size_t i = 0; i < sizeof debian_firmware / sizeof debian_firmware[0]; i++)
+        if (access(debian_firmware[i][0], R_OK) == 0) return debian_firmware[i];
+    return NULL;
+}
+
 static bool add_firmware(struct machine *m, const char *named, struct args *a, struct err *e) {
-    static const char *const debian[][2] = {
-        {"/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"},
-        {"/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd"},
-    };
     char vars[256], name[1024];
-    if (named) {
-        if (access(named, R_OK) < 0) return err_set(e, ERR_USAGE, "cannot read the firmware %s: %s", named, strerror(errno));
+    const char *const *installed = find_firmware();
+    if (named || !installed) {
         arg(a, "-bios");
         arg(a, "%s", named);
         return true;
     }
-    for (size_t i = 0; i < 2; i++) {
-        if (access(debian[i][0], R_OK) < 0) continue;
-        if (!copy_file(debian[i][1], machine_path(m, "vars.fd", vars), e)) return false;
-        arg(a, "-drive");
-        arg(a, "if=pflash,format=raw,unit=0,readonly=on,file=%s", debian[i][0]);
-        arg(a, "-drive");
-        arg(a, "if=pflash,format=raw,unit=1,file=%s", quoted(vars, name));
-        return true;
-    }
-    err_set(e, ERR_USAGE, "no firmware: %s is not there", debian[0][0]);
-    return err_mend(e, "apt-get install ovmf, or --firmware FILE");
+    if (!copy_file(installed[1], machine_path(m, "vars.fd", vars), e)) return false;
+    arg(a, "-drive");
+    arg(a, "if=pflash,format=raw,unit=0,readonly=on,file=%s", installed[0]);
+    arg(a, "-drive");
+    arg(a, "if=pflash,format=raw,unit=1,file=%s", quoted(vars, name));
+    return true;
 }
 
 /* ---- QEMU ---- */
 
-static bool add_network(const struct option_list *published, struct args *a, struct err *e) {
-    char text[4096] = "user,id=net";
+static bool parse_ports(const char *text, unsigned ports[static 2]) {
+    struct view guest = view_str(text), host = view_cut(&guest, ':', NULL);
+    uint64_t from, to;
+    if (!view_u64(host, 65535, &from) || !view_u64(guest, 65535, &to) || !from || !to) return false;
+    ports[0] = (unsigned)from;
+    ports[1] = (unsigned)to;
+    return true;
+}
+
+bool machine_check(const struct machine_plan *plan, struct err *e) {
+    unsigned ports[2];
+    if (plan->published.count > PORTS_MAX) return err_set(e, ERR_USAGE, "more than %u --publish", PORTS_MAX);
+    for (size_t i = 0; i < plan->published.count; i++)
+        if (!parse_ports(plan->published.items[i], ports))
+            return err_set(e, ERR_USAGE, "--publish %s: not HOSTPORT:GUESTPORT", plan->published.items[i]);
+    if (access(plan->kernel, R_OK) < 0) return err_set(e, ERR_USAGE, "cannot read the kernel %s: %s", plan->kernel, strerror(errno));
+    if (plan->firmware && access(plan->firmware, R_OK) < 0)
+        return err_set(e, ERR_USAGE, "cannot read the firmware %s: %s", plan->firmware, strerror(errno));
+    if (plan->firmware || find_firmware()) return true;
+    err_set(e, ERR_USAGE, "no firmware: %s is not there", debian_firmware[0][0]);
+    return err_mend(e, "apt-get install ovmf, or --firmware FILE");
+}
+
+static void add_network(const struct option_list *published, struct args *a) {
+    char text[40 * (PORTS_MAX + 1)] = "user,id=net";
     size_t n = strlen(text);
-    for (size_t i = 0; i < published->count; i++) {
-        struct view guest = view_str(published->items[i]), host = view_cut(&guest, ':', NULL);
-        uint64_t from, to;
-        if (!view_u64(host, 65535, &from) || !view_u64(guest, 65535, &to) || !from || !to)
-            return err_set(e, ERR_USAGE, "--publish %s: not HOSTPORT:GUESTPORT", published->items[i]);
-        n += (size_t)snprintf(text + n, sizeof text - n, ",hostfwd=tcp:127.0.0.1:%u-:%u", (unsigned)from, (unsigned)to);
-        if (n >= sizeof text) return err_set(e, ERR_USAGE, "too many --publish");
+    for (size_t i = 0; i < published->count && i < PORTS_MAX; i++) {
+        unsigned ports[2] = {0, 0};
+        (void)parse_ports(published->items[i], ports);
+        n += (size_t)snprintf(text + n, sizeof text - n, ",hostfwd=tcp:127.0.0.1:%u-:%u", ports[0], ports[1]);
     }
     arg(a, "-netdev");
     arg(a, "%s", text);
     args_fixed(a, "-device virtio-net-pci,netdev=net,romfile=");
-    return true;
 }
 
 static bool start_qemu(struct machine *m, const struct machine_plan *plan, int tpm, int console, int attest, struct err *e) {
@@ -363,7 +386,7 @@ static bool start_qemu(struct machine *m, const struct machine_plan *plan, int t
     args_fixed(&a, "-serial chardev:console -device virtio-serial-pci -chardev");
     arg(&a, "socket,id=attest,fd=%d", attest);
     args_fixed(&a, "-device virtserialport,chardev=attest,name=dev.plinth.attest -device virtio-rng-pci");
-    if (!add_network(&plan->published, &a, e)) return false;
+    add_network(&plan->published, &a);
     struct stdio io = {open_log(m, "qemu.log"), {console, attest}};
     if (io.log < 0) return err_sys(e, "qemu.log");
     /* tpm goes along by its flag alone: three descriptors, two places */

@@ -30,8 +30,9 @@ bool machine_begin(struct machine *m, struct err *e);
 const char *machine_path(const struct machine *m, const char *name, char out[static 256]);
 /* Whether KVM runs a guest here: boots one of a hundred instructions, which must answer in 3 seconds. *why says why not. */
 bool machine_probe_kvm(struct machine *m, const char **why);
-/* ERR_USAGE: a firmware, kernel or published port that cannot be; ERR_SYSTEM: a program that is missing or ended at once, with what it
- * said and the package that brings it. */
+/* Before anything is started. ERR_USAGE: no kernel or firmware, a published port that is none. */
+bool machine_check(const struct machine_plan *plan, struct err *e);
+/* For a checked plan. ERR_SYSTEM: a program that is missing or ended at once, with what it said and the package that brings it. */
 bool machine_start(struct machine *m, const struct machine_plan *plan, struct err *e);
 /* True when QEMU has ended: *e says how when that was not in order. */
 bool machine_ended(struct machine *m, struct err *e);

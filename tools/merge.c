@@ -128,7 +128,7 @@ static bool is_node(int at, const char *name) {
     return fstatat(at, name, &s, AT_SYMLINK_NOFOLLOW) == 0 && S_ISCHR(s.st_mode) && s.st_rdev == 0;
 }
 
-/* Takes both descriptors. `upper` and `lower`: attributes before anything was touched. */
+/* Takes both descriptors. `upper` and `lower`: attributes before anything was touched; `lower` NULL when no layer gave any. */
 static bool push(struct merge *m, const char *name, int from, const struct stat *upper, int into, const struct stat *lower,
                  struct err *e) {
     struct level *l = &m->levels[m->n];
@@ -145,7 +145,7 @@ static bool push(struct merge *m, const char *name, int from, const struct stat 
     l->into = into;
     strncpy(l->name, name, sizeof l->name - 1);
     l->implied = is_node(from, LAYER_NODE_IMPLIED);
-    l->attributes = l->implied && into >= 0 ? *lower : *upper;
+    l->attributes = l->implied && into >= 0 && lower ? *lower : *upper;
     bool opaque = is_node(from, LAYER_NODE_OPAQUE);
     if ((l->implied && unlinkat(from, LAYER_NODE_IMPLIED, 0)) || (opaque && unlinkat(from, LAYER_NODE_OPAQUE, 0)))
         return err_sys(e, "cannot remove a mark");
@@ -219,7 +219,7 @@ static bool merge_entry(struct merge *m, const char *name, struct err *e) {
            (renameat(from, name, l->into, name) == 0 || err_sys(e, "cannot move %.100s", name));
 }
 
-static bool merge_layer(struct merge *m, int dir_fd, int layer_fd, struct err *e) {
+static bool merge_layer(struct merge *m, int dir_fd, int layer_fd, bool first, struct err *e) {
     struct stat upper, lower;
     m->n = 0;
     int from = open_root(layer_fd, &upper, e), into = from < 0 ? -1 : open_root(dir_fd, &lower, e);
@@ -228,7 +228,7 @@ static bool merge_layer(struct merge *m, int dir_fd, int layer_fd, struct err *e
         return false;
     }
     bool ok = fstatat(from, "..", &m->store, 0) == 0 || err_sys(e, "cannot look at the layers' store");
-    ok = ok && push(m, ".", from, &upper, into, &lower, e);
+    ok = ok && push(m, ".", from, &upper, into, first ? NULL : &lower, e);
     while (ok && m->n) {
         const char *name = next_name(m->levels[m->n - 1].from);
         ok = name ? merge_entry(m, name, e) : pop(m, e);
@@ -245,7 +245,7 @@ bool merge_layers(int dir_fd, const int *layer_fds, size_t n, struct err *e) {
     if (!m) return err_set(e, ERR_SYSTEM, "no memory to merge layers");
     bool ok = true;
     for (size_t i = 0; ok && i < n; i++)
-        ok = merge_layer(m, dir_fd, layer_fds[i], e) || err_in(e, "layer %zu of %zu", i + 1, n);
+        ok = merge_layer(m, dir_fd, layer_fds[i], i == 0, e) || err_in(e, "layer %zu of %zu", i + 1, n);
     free(m);
     return ok;
 }

@@ -73,27 +73,36 @@ bool attest_make(const struct measurement *m, const struct config *config, const
     return true;
 }
 
+/* Evidence over the nonce of the host behind `fd` (-1: nobody), and to it. */
+static bool make_and_send(int fd, const struct measurement *m, const struct config *config, const struct verified_image *image,
+                          struct arena *a, struct attestation *out, struct err *e) {
+    uint8_t nonce[TPM2_NONCE_MAX];
+    size_t n = 0;
+    if (!m->tpm) return true;
+    if (fd >= 0 && !port_nonce(fd, PORT_TIMEOUT_MS, nonce, &n, e)) return false;
+    out->host_nonce = n > 0;
+    return attest_make(m, config, image, view_of(nonce, n), a, &out->evidence, e) &&
+           (!n || port_send(fd, "evidence", out->evidence, e));
+}
+
 bool attest_run(const struct measurement *m, const struct config *config, const struct verified_image *image,
                 struct arena *a, struct attestation *out, struct err *e) {
     struct attestation made = {0};
-    uint8_t nonce[TPM2_NONCE_MAX];
-    size_t n = 0;
-    if (!m->tpm) return *out = made, true;
-    int fd = port_open(PORT_ATTEST, 0);
-    bool ok = fd < 0 || port_nonce(fd, PORT_TIMEOUT_MS, nonce, &n, e);
-    made.host_nonce = n > 0;
-    ok = ok && attest_make(m, config, image, view_of(nonce, n), a, &made.evidence, e) &&
-         (!made.host_nonce || port_send(fd, "evidence", made.evidence, e));
+    int fd = m->tpm ? port_open(PORT_ATTEST, 0) : -1;
+    bool ok = make_and_send(fd, m, config, image, a, &made, e);
     if (fd >= 0) close(fd);
     if (ok) *out = made;
     return ok;
 }
 
-void attest_refuse(const struct err *why) {
+void attest_refuse(const struct measurement *m, const struct config *config, const struct verified_image *image,
+                   struct arena *a, const struct err *why) {
     struct err ignored;
+    struct attestation made = {0};
     char line[sizeof why->text + sizeof why->trail];
     int fd = port_open(PORT_ATTEST, 0);
     if (fd < 0) return;
+    (void)make_and_send(fd, m, config, image, a, &made, &ignored);
     err_line(why, line, sizeof line);
     (void)port_send(fd, "failure", view_str(line), &ignored);
     close(fd);

@@ -19,7 +19,9 @@ bool attest_make(const struct measurement *m, const struct config *config, const
 bool attest_run(const struct measurement *m, const struct config *config, const struct verified_image *image,
                 struct arena *a, struct attestation *out, struct err *e);
 
-/* Tells the host why the boot ends, if it listens; err_line's text. Never fails. */
-void attest_refuse(const struct err *why);
+/* Tells the host why the boot ends, if it listens: evidence of the register with the failure event in it (where there is a TPM), then
+ * err_line's text. Never fails. `image` may be all zero: nothing was verified yet. */
+void attest_refuse(const struct measurement *m, const struct config *config, const struct verified_image *image,
+                   struct arena *a, const struct err *why);
 
 #endif

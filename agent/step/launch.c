@@ -37,21 +37,26 @@ static void append(struct text_list *list, const struct text_list *more) {
     for (size_t i = 0; i < more->count; i++) list->items[list->count++] = more->items[i];
 }
 
-bool launch_plan(const struct policy *policy, const struct image_config *image, struct arena *a, struct process *out, struct err *e) {
+bool launch_plan(const struct policy *policy, const struct image_config *image, struct arena *a, struct process *out,
+                 struct err *e) {
     static struct view path_item = {(const uint8_t *)DEFAULT_PATH, sizeof DEFAULT_PATH - 1};
     struct process p = {.user = policy->user.n ? policy->user : image->user,
                         .cwd = image->working_dir.n ? image->working_dir : VIEW("/")};
-    size_t args = policy->args.count + image->entrypoint.count + image->cmd.count, env = image->env.count + policy->env.count + 1;
+    size_t args = policy->args.count + image->entrypoint.count + image->cmd.count,
+           env = image->env.count + policy->env.count + 1;
     p.args.items = arena_alloc(a, args * sizeof *p.args.items);
     p.env.items = arena_alloc(a, env * sizeof *p.env.items);
     if (!p.args.items || !p.env.items) return arena_full(a, e);
-    if (policy->has_args) append(&p.args, &policy->args);
-    else append(&p.args, &image->entrypoint), append(&p.args, &image->cmd);
+    if (policy->has_args)
+        append(&p.args, &policy->args);
+    else
+        append(&p.args, &image->entrypoint), append(&p.args, &image->cmd);
     if (!p.args.count || !p.args.items[0].n) {
         err_set(e, ERR_POLICY, "nothing to run: the image has no Entrypoint and no Cmd, the policy no run.args");
         return err_mend(e, "name the program in run.args of the policy");
     }
-    if (p.cwd.p[0] != '/') return err_set(e, ERR_FORMAT, "WorkingDir '%.*s' is not absolute", VIEW_ARG(view_first(p.cwd, 200)));
+    if (p.cwd.p[0] != '/')
+        return err_set(e, ERR_FORMAT, "WorkingDir '%.*s' is not absolute", VIEW_ARG(view_first(p.cwd, 200)));
     set_variables(&p.env, &image->env);
     set_variables(&p.env, &policy->env);
     if (!find_variable(&p.env, VIEW("PATH"))) append(&p.env, &(struct text_list){1, &path_item});
@@ -77,7 +82,8 @@ static bool is_program(int root, const char *path) {
     return ok;
 }
 
-/* "/a" stays, "b" is below the working directory; then `name` in it, if not empty. False when it is too long for any path. */
+/* "/a" stays, "b" is below the working directory; then `name` in it, if not empty. False when it is too long for any
+ * path. */
 static bool join(struct view cwd, struct view directory, struct view name, char *out) {
     struct writer w = writer_of(out, PATH_SIZE);
     if (!directory.n || directory.p[0] != '/') {
@@ -113,19 +119,24 @@ static bool find_user(int root, struct view user, struct arena *a, struct passwd
         bool found;
         void *buffer = arena_alloc(a, PASSWD_FILE_MAX);
         if (!buffer) return arena_full(a, e);
-        if (!root_read(root, paths[i], buffer, PASSWD_FILE_MAX, &files[i], &found, e)) return err_in(e, "the image's own user names");
+        if (!root_read(root, paths[i], buffer, PASSWD_FILE_MAX, &files[i], &found, e))
+            return err_in(e, "the image's own user names");
     }
     return passwd_resolve(user, files[0], files[1], out, e);
 }
 
-/* /etc/hosts and its companions, /tmp, the working directory, and what the container may know of its own boot. */
+/* Before any file system is mounted over the image: wherever its /etc may point, it is a place in the image. */
+static bool write_names(int root, const struct network *network, struct err *e) {
+    char name[HOSTNAME_SIZE + 1];
+    snprintf(name, sizeof name, "%s\n", network->hostname);
+    return root_write(root, "/etc/hostname", view_str(name), 0644, e) &&
+           root_write(root, "/etc/hosts", view_str(network->hosts), 0644, e) &&
+           root_write(root, "/etc/resolv.conf", view_str(network->resolv), 0644, e);
+}
+
+/* What the container may know of its own boot, /tmp, and the working directory. */
 static bool furnish(int root, const struct launch_site *site, const char *cwd, struct err *e) {
-    char name[HOSTNAME_SIZE + 1], path[256];
-    snprintf(name, sizeof name, "%s\n", site->network->hostname);
-    if (!root_write(root, "/etc/hostname", view_str(name), 0644, e) ||
-        !root_write(root, "/etc/hosts", view_str(site->network->hosts), 0644, e) ||
-        !root_write(root, "/etc/resolv.conf", view_str(site->network->resolv), 0644, e))
-        return false;
+    char path[256];
     uint64_t bytes = 64 << 10;
     for (size_t i = 0; i < site->file_count; i++) bytes += (site->files[i].bytes.n | 4095) + 1;
     if (!mount_scratch(root, EVIDENCE_DIRECTORY, bytes, e)) return false;
@@ -136,17 +147,18 @@ static bool furnish(int root, const struct launch_site *site, const char *cwd, s
     int tmp = root_directory(root, "/tmp", 01777, true, e), directory = root_directory(root, cwd, 0755, true, e);
     if (tmp >= 0) close(tmp);
     if (directory >= 0) close(directory);
-    return tmp >= 0 && directory >= 0 && mount_freeze(root, EVIDENCE_DIRECTORY, e);
+    return tmp >= 0 && directory >= 0 && mount_read_only(root, EVIDENCE_DIRECTORY, e);
 }
 
 /* Everything up to the last step; the image is "/" afterwards, and still not executable. */
-static bool prepare(const struct process *p, const struct launch_site *site, const char *cwd, struct arena *a, char *program,
-                    struct passwd_user *user, struct err *e) {
+static bool prepare(const struct process *p, const struct launch_site *site, const char *cwd, struct arena *a,
+                    char *program, struct passwd_user *user, struct err *e) {
     if (!mount_overlay(site->store, site->layer_count, TARGET, site->devices, e)) return false;
     int root = open(TARGET, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (root < 0) return err_sys(e, "cannot open " TARGET);
-    bool ok = find_user(root, p->user, a, user, e) && find_program(root, p, program, e) && mount_container(root, e) &&
-              furnish(root, site, cwd, e) && mount_switch_root(TARGET, site->store, e);
+    bool ok = find_user(root, p->user, a, user, e) && find_program(root, p, program, e) &&
+              write_names(root, site->network, e) && mount_container(root, e) && furnish(root, site, cwd, e) &&
+              mount_switch_root(TARGET, site->store, e);
     close(root);
     return ok;
 }
@@ -157,14 +169,14 @@ bool launch_exec(const struct process *p, const struct launch_site *site, struct
     char **argv = strings(&p->args, 0, a), **envp = strings(&p->env, 2, a), *cwd = arena_str(a, p->cwd);
     char *hostname = arena_alloc(a, sizeof "HOSTNAME=" + HOSTNAME_SIZE);
     if (!argv || !envp || !cwd || !hostname) return arena_full(a, e);
-    if (!prepare(p, site, cwd, a, program, &user, e)) return err_in(e, "launch");
+    if (!prepare(p, site, cwd, a, program, &user, e)) return false;
     size_t n = p->env.count;
     struct view where = user.home.n && user.home.n < PATH_SIZE - 8 ? user.home : VIEW("/");
     snprintf(home, sizeof home, "HOME=%.*s", VIEW_ARG(where));
     sprintf(hostname, "HOSTNAME=%s", site->network->hostname);
     if (!find_variable(&p->env, VIEW("HOME"))) envp[n++] = home;
     if (!find_variable(&p->env, VIEW("HOSTNAME"))) envp[n++] = hostname;
-    if (chdir(cwd)) return err_sys(e, "launch: cannot enter the working directory %s", cwd);
+    if (chdir(cwd)) return err_sys(e, "cannot enter the working directory %s", cwd);
     struct exec_identity who = {user.uid, user.gid, user.group_count, user.groups, site->devices};
     return mount_make_executable(site->devices, e) && exec_become(&who, program, argv, envp, e);
 }

@@ -39,7 +39,8 @@ bool measure_failure(struct measurement *m, const struct err *why, struct err *e
 /* Reads the PCR back: ERR_DIGEST with both values when it is not what the log says. True without a TPM. */
 bool measure_check(const struct measurement *m, struct err *e);
 
-/* All of it without a TPM, from measure_boot to the separator: the final value in m->banks (sha256, sha384), the log in m->log. */
+/* All of it without a TPM, from measure_boot to the separator: the final value in m->banks (sha256, sha384), the log
+ * in m->log. */
 bool measure_predict(struct measurement *m, const struct config *config, const struct verified_image *image,
                      const struct process *process, struct arena *a, struct err *e);
 

@@ -25,7 +25,8 @@ static struct ip_address ipv4(const uint8_t address[4]) {
 }
 
 /* Asks the address worker; `buffer` is what the lease's names point into. */
-static bool ask_lease(const struct net_interface *i, struct child *worker, uint8_t *buffer, size_t size, struct lease *out, struct err *e) {
+static bool ask_lease(const struct net_interface *i, struct child *worker, uint8_t *buffer, size_t size,
+                      struct lease *out, struct err *e) {
     uint8_t job[10];
     struct writer w = writer_of(job, sizeof job);
     struct frame f;
@@ -33,10 +34,12 @@ static bool ask_lease(const struct net_interface *i, struct child *worker, uint8
     write_le32(&w, (uint32_t)i->index);
     if (!frame_send(worker->control, FRAME_LEASE, writer_view(&w), (struct view){0}, e)) return false;
     for (;;) {
-        if (!frame_receive(worker->control, buffer, size, clock_ms() + (ADDRESS_SECONDS + 10) * 1000, &f, e)) return false;
+        if (!frame_receive(worker->control, buffer, size, clock_ms() + (ADDRESS_SECONDS + 10) * 1000, &f, e))
+            return false;
         if (f.type == FRAME_LEASE) return lease_decode(f.payload, out, e);
         if (f.type == FRAME_ERROR) return frame_error(f.payload, e);
-        if (f.type != FRAME_NOTE) return err_set(e, ERR_SYSTEM, "the address worker sent frame %d out of turn", (int)f.type);
+        if (f.type != FRAME_NOTE)
+            return err_set(e, ERR_SYSTEM, "the address worker sent frame %d out of turn", (int)f.type);
         console_say("%.*s", VIEW_ARG(view_first(f.payload, 200)));
     }
 }
@@ -44,11 +47,14 @@ static bool ask_lease(const struct net_interface *i, struct child *worker, uint8
 static bool dhcp(const struct net_interface *i, uint8_t *buffer, size_t size, struct lease *out, struct err *e) {
     struct child worker = CHILD_NONE;
     int packets = net_packet_socket(i, e);
-    bool ok = packets >= 0 && proc_start(WORKER_ADDRESS, -1, false, packets, &worker, e) && ask_lease(i, &worker, buffer, size, out, e);
+    bool ok = packets >= 0 && proc_start(WORKER_ADDRESS, -1, false, packets, &worker, e) &&
+              ask_lease(i, &worker, buffer, size, out, e);
     if (packets >= 0) close(packets);
     struct err how;
-    if (!ok) proc_kill(&worker);
-    else if (!proc_end(&worker, 1000, &how)) console_say("address worker: %s", how.text);
+    if (!ok)
+        proc_kill(&worker);
+    else if (!proc_end(&worker, 1000, &how))
+        console_say("address worker: %s", how.text);
     return ok;
 }
 
@@ -73,7 +79,9 @@ static void put_names(const struct cmdline *c, const struct lease *lease, struct
         write_text(&resolv, "\n");
     }
     write_text(&hosts, "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n");
-    write_text(&hosts, own.family ? ip_text(&own, text) : c->v6.address.family ? ip_text(&c->v6.address, text) : "127.0.1.1");
+    write_text(&hosts, own.family             ? ip_text(&own, text)
+                       : c->v6.address.family ? ip_text(&c->v6.address, text)
+                                              : "127.0.1.1");
     write_text(&hosts, "\t");
     write_text(&hosts, out->hostname);
     write_text(&hosts, "\n");
@@ -83,8 +91,8 @@ static void put_names(const struct cmdline *c, const struct lease *lease, struct
 
 static void say_address(const struct net_interface *i, const struct ip_config *ip, const char *from) {
     char address[IP_TEXT_SIZE], gateway[IP_TEXT_SIZE];
-    console_say("%s: %s/%u%s%s, %s", i->name, ip_text(&ip->address, address), ip->prefix, ip->gateway.family ? " through " : "",
-                ip_text(&ip->gateway, gateway), from);
+    console_say("%s: %s/%u%s%s, %s", i->name, ip_text(&ip->address, address), ip->prefix,
+                ip->gateway.family ? " through " : "", ip_text(&ip->gateway, gateway), from);
 }
 
 bool network_start(const struct cmdline *c, struct network *out, struct err *e) {
@@ -93,24 +101,26 @@ bool network_start(const struct cmdline *c, struct network *out, struct err *e) 
     struct network n = {0};
     uint8_t names[FRAME_HEADER + 1024];
     char from[48] = "from the command line";
-    if (!net_loopback(e) || !net_find(c->interface, INTERFACE_WAIT_MS, &i, e)) return err_in(e, "network");
+    if (!net_loopback(e) || !net_find(c->interface, INTERFACE_WAIT_MS, &i, e)) return false;
     struct ip_config v4 = c->v4;
     if (c->dhcp) {
-        if (!dhcp(&i, names, sizeof names, &lease, e)) return err_in(e, "network: %s", i.name);
+        if (!dhcp(&i, names, sizeof names, &lease, e)) return err_in(e, "%s", i.name);
         v4 = (struct ip_config){ipv4(lease.address), ipv4(lease.router), lease.prefix};
-        if (lease.seconds == UINT32_MAX) snprintf(from, sizeof from, "from DHCP, for ever");
-        else snprintf(from, sizeof from, "from DHCP, for %u s (not renewed)", lease.seconds);
+        if (lease.seconds == UINT32_MAX)
+            snprintf(from, sizeof from, "from DHCP, for ever");
+        else
+            snprintf(from, sizeof from, "from DHCP, for %u s (not renewed)", lease.seconds);
         if (lease.mtu && !net_mtu(&i, lease.mtu, e)) console_say("%s", e->text);
     }
     const struct ip_config *both[] = {&v4, &c->v6};
     for (size_t k = 0; k < 2; k++) {
         if (!both[k]->address.family) continue;
-        if (!net_configure(&i, both[k], e)) return err_in(e, "network");
+        if (!net_configure(&i, both[k], e)) return false;
         say_address(&i, both[k], k == 0 ? from : "from the command line");
     }
     put_names(c, &lease, &n);
     if (!n.resolv[0]) console_say("no name server: only addresses and localhost will be found (plinth.dns= gives one)");
-    if (sethostname(n.hostname, strlen(n.hostname))) return err_sys(e, "network: cannot set the host name");
+    if (sethostname(n.hostname, strlen(n.hostname))) return err_sys(e, "cannot set the host name");
     *out = n;
     return true;
 }
@@ -120,5 +130,5 @@ bool network_room(const struct network *n, const char *path, struct err *e) {
     bool ok = room >= 0 && root_write(room, "/etc/resolv.conf", view_str(n->resolv), 0444, e) &&
               root_write(room, "/etc/hosts", view_str(n->hosts), 0444, e);
     if (room >= 0) close(room);
-    return ok || err_in(e, "network: the fetch worker's room");
+    return ok || err_in(e, "the fetch worker's room");
 }

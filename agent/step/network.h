@@ -1,7 +1,7 @@
 /* network: the machine gets an address, a name and a resolver.
  *
- * From the kernel command line (format/cmdline.h), else by DHCP (worker/address.h says what becomes of the lease). IPv6 besides a static address
- * is the kernel's: it takes what the router advertises. */
+ * From the kernel command line (format/cmdline.h), else by DHCP (worker/address.h says what becomes of the lease). IPv6
+ * besides a static address is the kernel's: it takes what the router advertises. */
 #ifndef PLINTH_STEP_NETWORK_H
 #define PLINTH_STEP_NETWORK_H
 
@@ -12,7 +12,8 @@
 
 struct network {
     char hostname[HOSTNAME_SIZE];
-    char resolv[512], hosts[512]; /* texts of /etc/resolv.conf and /etc/hosts, for the fetch worker and for the container */
+    char resolv[512]; /* texts of /etc/resolv.conf and /etc/hosts, for the fetch worker and for the container */
+    char hosts[512];
 };
 
 /* Loopback and the first Ethernet interface up, address, route, MTU; host name set. */

@@ -27,7 +27,8 @@ void clock_at_least(long long build_date) {
     }
     t = (struct timespec){(time_t)build_date, 0};
     if (clock_settime(CLOCK_REALTIME, &t))
-        console_say("the clock says %s, before this agent was built (%s), and cannot be set: %s", now, built, strerror(errno));
+        console_say("the clock says %s, before this agent was built (%s), and cannot be set: %s", now, built,
+                    strerror(errno));
     else
         console_say("the clock said %s, before this agent was built; it is %s now", now, built);
 }

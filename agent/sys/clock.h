@@ -2,8 +2,8 @@
 #ifndef PLINTH_SYS_CLOCK_H
 #define PLINTH_SYS_CLOCK_H
 
-/* A clock before the build's date (seconds since 1970, UTC) is wrong: it is set to that date, and that is said. One more
- * than 20 years after it is most likely wrong: that is said only. */
+/* A clock before the build's date (seconds since 1970, UTC) is wrong: it is set to that date, and that is said. One
+ * more than 20 years after it is most likely wrong: that is said only. */
 void clock_at_least(long long build_date);
 
 #endif

@@ -65,7 +65,8 @@ void console_progress(const char *what, uint64_t done, uint64_t total) {
     console.shown_ms = now;
     int n = snprintf(text, sizeof text, "%s: %.1f", what, (double)done / 1048576);
     if (total && n > 0 && n < (int)sizeof text)
-        snprintf(text + n, sizeof text - (size_t)n, " of %.1f MiB (%u %%)", (double)total / 1048576, (unsigned)(done * 100.0 / total));
+        snprintf(text + n, sizeof text - (size_t)n, " of %.1f MiB (%u %%)", (double)total / 1048576,
+                 (unsigned)(done * 100.0 / total));
     else if (n > 0 && n < (int)sizeof text)
         snprintf(text + n, sizeof text - (size_t)n, " MiB");
     put(prefix(before, sizeof before), text, console.terminal && !end ? "" : "\n");

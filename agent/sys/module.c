@@ -16,11 +16,15 @@ static bool load(struct view name, size_t *count, struct err *e) {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0) return err_sys(e, "cannot open the kernel module %s", path);
     bool ok = syscall(SYS_finit_module, fd, "", 0) == 0;
-    if (ok) ++*count;
-    else if (errno == EEXIST || errno == ENODEV) ok = true;
-    else err_sys(e, "the kernel refuses the module %s", path);
+    if (ok)
+        ++*count;
+    else if (errno == EEXIST || errno == ENODEV)
+        ok = true;
+    else
+        err_sys(e, "the kernel refuses the module %s", path);
     close(fd);
-    return ok || err_mend(e, "pack the modules of the very kernel that boots (plinth initrd --module), in the order of their dependencies");
+    return ok || err_mend(e, "pack the modules of the very kernel that boots (plinth initrd --module), in the order of "
+                             "their dependencies");
 }
 
 bool module_load_all(size_t *count, struct err *e) {

@@ -38,18 +38,22 @@ static const struct entry container[] = {
     {"/proc", "proc", SAFE, NULL, false},
     {"/sys", "sysfs", SAFE | MS_RDONLY, NULL, false},
     {"/sys/fs/cgroup", "cgroup2", SAFE | MS_RDONLY, NULL, true},
-    {"/dev", "tmpfs", SAFE | MS_STRICTATIME, "mode=0755,size=64k,nr_inodes=64", false},
+    {"/dev", "tmpfs", SAFE | MS_STRICTATIME, "mode=0755,size=1m", false},
     {"/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620,gid=5", true},
     {"/dev/shm", "tmpfs", SAFE, "mode=1777,size=64m", false},
     {"/dev/mqueue", "mqueue", SAFE, NULL, true},
 };
 
 static const char *const devices[] = {"null", "zero", "full", "random", "urandom", "tty", "console"};
-static const char *const links[][2] = {{"fd", "/proc/self/fd"},       {"stdin", "/proc/self/fd/0"}, {"stdout", "/proc/self/fd/1"},
-                                       {"stderr", "/proc/self/fd/2"}, {"ptmx", "pts/ptmx"}};
-static const char *const masked[] = {"/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
-                                     "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware",
-                                     "/sys/devices/virtual/powercap"};
+static const char *const links[][2] = {{"fd", "/proc/self/fd"},
+                                       {"stdin", "/proc/self/fd/0"},
+                                       {"stdout", "/proc/self/fd/1"},
+                                       {"stderr", "/proc/self/fd/2"},
+                                       {"ptmx", "pts/ptmx"}};
+static const char *const masked[] = {"/proc/acpi",       "/proc/asound",      "/proc/interrupts",
+                                     "/proc/kcore",      "/proc/keys",        "/proc/latency_stats",
+                                     "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug",
+                                     "/proc/scsi",       "/sys/firmware",     "/sys/devices/virtual/powercap"};
 static const char *const frozen[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"};
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
@@ -67,8 +71,10 @@ static bool mount_table(int root, const struct entry *table, size_t n, struct er
         int fd = root_directory(root, t->path, 0755, false, e);
         bool ok = fd >= 0 && (root == AT_FDCWD ? mount(t->type, t->path, t->type, t->flags, t->options)
                                                : mount_on(fd, t->type, t->type, t->flags, t->options)) == 0;
-        if (t->optional || (fd >= 0 && errno == EBUSY)) ok = true; /* EBUSY: it is there already */
-        else if (fd >= 0 && !ok) err_sys(e, "cannot mount %s on %s", t->type, t->path);
+        if (t->optional || (fd >= 0 && errno == EBUSY))
+            ok = true; /* EBUSY: it is there already */
+        else if (fd >= 0 && !ok)
+            err_sys(e, "cannot mount %s on %s", t->type, t->path);
         if (fd >= 0) close(fd);
         if (!ok) return false;
     }
@@ -103,7 +109,8 @@ bool mount_image_store(const char *path, uint64_t bytes, uint64_t files, struct 
     uint64_t total = (uint64_t)memory.totalram * memory.mem_unit, page = 4096;
     if (bytes > total / 8 * 7) bytes = total / 8 * 7;
     if (files > total / page) files = total / page;
-    snprintf(options, sizeof options, "mode=0755,size=%llu,nr_inodes=%llu", (unsigned long long)bytes, (unsigned long long)files);
+    snprintf(options, sizeof options, "mode=0755,size=%llu,nr_inodes=%llu", (unsigned long long)bytes,
+             (unsigned long long)files);
     int fd = root_directory(AT_FDCWD, path, 0755, false, e);
     if (fd < 0) return false;
     bool ok = mount_on(fd, "tmpfs", "tmpfs", SAFE, options) == 0;
@@ -129,7 +136,8 @@ bool mount_overlay(const char *store, size_t layer_count, const char *target, bo
     int fd = root_directory(AT_FDCWD, target, 0755, false, e);
     if (fd < 0) return false;
     close(fd);
-    if (!overlay_options(layer_count, options, sizeof options)) return err_set(e, ERR_FORMAT, "%zu layers are too many", layer_count);
+    if (!overlay_options(layer_count, options, sizeof options))
+        return err_set(e, ERR_FORMAT, "%zu layers are too many", layer_count);
     if (chdir(store)) return err_sys(e, "cannot enter %s", store);
     if (mkdir("upper", 0755) || mkdir("work", 0700) || (!layer_count && mkdir("empty", 0755)))
         return err_sys(e, "cannot prepare the overlay in %s", store);
@@ -167,16 +175,22 @@ static bool mask(int root, const char *path, struct err *e) {
     return ok;
 }
 
-bool mount_freeze(int root, const char *path, struct err *e) {
+bool mount_read_only(int root, const char *path, struct err *e) {
     int fd = root_open(root, path, O_PATH, false);
-    if (fd < 0) return true;
-    bool ok = mount_on(fd, NULL, NULL, MS_BIND | MS_REC, NULL) == 0;
-    close(fd);
-    fd = root_open(root, path, O_PATH, false); /* the new mount; the first descriptor is what it covers */
-    ok = ok && fd >= 0 && mount_on(fd, NULL, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | SAFE, NULL) == 0;
+    bool ok = fd >= 0 && mount_on(fd, NULL, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | SAFE, NULL) == 0;
     if (!ok) err_sys(e, "cannot make %s read-only", path);
     if (fd >= 0) close(fd);
     return ok;
+}
+
+/* The same for a path that is no mount: first it becomes one. */
+static bool freeze(int root, const char *path, struct err *e) {
+    int fd = root_open(root, path, O_PATH, false);
+    if (fd < 0) return true;
+    bool ok = mount_on(fd, NULL, NULL, MS_BIND | MS_REC, NULL) == 0;
+    if (!ok) err_sys(e, "cannot mount %s on itself", path);
+    close(fd);
+    return ok && mount_read_only(root, path, e);
 }
 
 bool mount_scratch(int root, const char *path, uint64_t bytes, struct err *e) {
@@ -197,7 +211,7 @@ bool mount_container(int root, struct err *e) {
         if (symlinkat(links[i][1], dev, links[i][0])) ok = err_sys(e, "cannot link /dev/%s", links[i][0]);
     close(dev);
     for (size_t i = 0; ok && i < COUNT(masked); i++) ok = mask(root, masked[i], e);
-    for (size_t i = 0; ok && i < COUNT(frozen); i++) ok = mount_freeze(root, frozen[i], e);
+    for (size_t i = 0; ok && i < COUNT(frozen); i++) ok = freeze(root, frozen[i], e);
     return ok;
 }
 
@@ -207,12 +221,15 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
     return 0;
 }
 
-/* The initramfs' files are memory. Only a root that is a ramfs or tmpfs and whose /init this program is will be emptied. */
+/* The initramfs' files are memory. Only a root that is a ramfs or tmpfs and whose /init this program is will be
+ * emptied. */
 static void empty_initramfs(void) {
     struct statfs fs;
     struct stat init, self;
     if (getpid() != 1 || statfs("/", &fs) || (fs.f_type != 0x858458f6 && fs.f_type != 0x01021994)) return;
-    if (stat("/init", &init) || stat("/proc/self/exe", &self) || init.st_dev != self.st_dev || init.st_ino != self.st_ino) return;
+    if (stat("/init", &init) || stat("/proc/self/exe", &self) || init.st_dev != self.st_dev ||
+        init.st_ino != self.st_ino)
+        return;
     nftw("/", remove_one, 16, FTW_PHYS | FTW_MOUNT | FTW_DEPTH); /* FTW_MOUNT: this device only */
 }
 
@@ -221,7 +238,8 @@ bool mount_switch_root(const char *target, const char *store, struct err *e) {
     empty_initramfs();
     umount2(store, MNT_DETACH); /* the overlay holds it, by no name */
     for (size_t i = COUNT(early); i > 0; i--) umount2(early[i - 1].path, MNT_DETACH);
-    if (mount(".", "/", NULL, MS_MOVE, NULL) || chroot(".") || chdir("/")) return err_sys(e, "cannot make the image the root");
+    if (mount(".", "/", NULL, MS_MOVE, NULL) || chroot(".") || chdir("/"))
+        return err_sys(e, "cannot make the image the root");
     return true;
 }
 

@@ -72,7 +72,8 @@ static bool look(struct view wanted, struct net_interface *out, bool *carrier, c
         bool up;
         size_t n = strlen(names);
         snprintf(names + n, size - n, " %s", i->if_name);
-        if ((wanted.n && !view_is(wanted, i->if_name)) || !candidate(i, &one, &up) || (found && (*carrier || !up))) continue;
+        if ((wanted.n && !view_is(wanted, i->if_name)) || !candidate(i, &one, &up) || (found && (*carrier || !up)))
+            continue;
         found = true;
         *out = one;
         *carrier = up;
@@ -88,9 +89,10 @@ bool net_find(struct view wanted, int timeout_ms, struct net_interface *out, str
     do found = look(wanted, out, &carrier, names, sizeof names);
     while (!(found && carrier) && deadline_pause(deadline, 20));
     if (found) return true;
-    err_set(e, ERR_NETWORK, "no Ethernet interface%s%.*s after %d s; there are:%s", wanted.n ? " " : "", VIEW_ARG(wanted),
-            timeout_ms / 1000, names[0] ? names : " none");
-    return err_mend(e, "give the machine a network device, and the initramfs its driver (virtio_net.ko) if the kernel has it as a module");
+    err_set(e, ERR_NETWORK, "no Ethernet interface%s%.*s after %d s; there are:%s", wanted.n ? " " : "",
+            VIEW_ARG(wanted), timeout_ms / 1000, names[0] ? names : " none");
+    return err_mend(e, "give the machine a network device, and the initramfs its driver (virtio_net.ko) if the kernel "
+                       "has it as a module");
 }
 
 static void put_address(struct sockaddr *out, const uint8_t bytes[4]) {
@@ -115,7 +117,8 @@ static bool within(const uint8_t *a, const uint8_t *b, uint8_t prefix) {
 
 static bool set_address(const struct net_interface *i, const struct ip_config *ip) {
     if (ip->address.family == 6) {
-        /* Without duplicate address detection: a static address is wanted now, not in a second, and nobody would choose another. */
+        /* Without duplicate address detection: a static address is wanted now, not in a second, and nobody would choose
+         * another. */
         char path[64];
         snprintf(path, sizeof path, "/proc/sys/net/ipv6/conf/%s/accept_dad", i->name);
         int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -133,10 +136,12 @@ static bool set_address(const struct net_interface *i, const struct ip_config *i
 }
 
 /* A route to `destination`/`prefix` over the interface, through `gateway` unless that is NULL. */
-static bool add_route(const struct net_interface *i, const uint8_t *destination, uint8_t prefix, const struct ip_address *gateway,
-                      uint8_t family) {
+static bool add_route(const struct net_interface *i, const uint8_t *destination, uint8_t prefix,
+                      const struct ip_address *gateway, uint8_t family) {
     if (family == 6) {
-        struct in6_rtmsg r = {.rtmsg_dst_len = prefix, .rtmsg_ifindex = i->index, .rtmsg_metric = 1024,
+        struct in6_rtmsg r = {.rtmsg_dst_len = prefix,
+                              .rtmsg_ifindex = i->index,
+                              .rtmsg_metric = 1024,
                               .rtmsg_flags = RTF_UP | (gateway ? RTF_GATEWAY : 0)};
         memcpy(&r.rtmsg_dst, destination, 16);
         if (gateway) memcpy(&r.rtmsg_gateway, gateway->bytes, 16);

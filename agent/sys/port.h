@@ -3,7 +3,7 @@
  * Protocol, with `plinth run` or any program at the other end of the chardev:
  *     host  -> agent   "nonce <hex>\n"                     once, right after connecting; 1 to TPM2_NONCE_MAX bytes
  *     agent -> host    "evidence <decimal length>\n" JSON   the evidence over that nonce
- *     agent -> host    "failure <decimal length>\n" text    instead of it, when the agent refuses: one line for people
+ *     agent -> host    "failure <decimal length>\n" text    when the agent refuses: one line for people, after the evidence of that
  * The host is not trusted: it chooses the nonce and nothing else. */
 #ifndef PLINTH_SYS_PORT_H
 #define PLINTH_SYS_PORT_H

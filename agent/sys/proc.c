@@ -26,6 +26,7 @@ static bool place(int fds[3]) {
         close(3 + i);
         if (high[i] >= 0 && dup2(high[i], 3 + i) < 0) return false;
     }
+    syscall(SYS_close_range, 6u, ~0u, 0); /* what our own parent left open; ours are close-on-exec */
     return true;
 }
 

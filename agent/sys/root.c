@@ -61,9 +61,12 @@ bool root_read(int root, const char *path, void *buffer, size_t size, struct vie
         uint8_t more;
         ssize_t got = n < size ? read(fd, (uint8_t *)buffer + n, size - n) : read(fd, &more, 1);
         if (got == 0) break;
-        if (got < 0) ok = err_sys(e, "cannot read %s", path);
-        else if (n == size) ok = err_set(e, ERR_FORMAT, "%s has more than %zu bytes", path, size);
-        else n += (size_t)got;
+        if (got < 0)
+            ok = err_sys(e, "cannot read %s", path);
+        else if (n == size)
+            ok = err_set(e, ERR_FORMAT, "%s has more than %zu bytes", path, size);
+        else
+            n += (size_t)got;
     }
     close(fd);
     if (ok) *out = view_of(buffer, n);

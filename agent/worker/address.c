@@ -16,7 +16,7 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 
-#define PACKET_AUXDATA_TYPE 8     /* PACKET_AUXDATA */
+#define PACKET_AUXDATA_TYPE 8         /* PACKET_AUXDATA */
 #define STATUS_CSUMNOTREADY (1u << 3) /* TP_STATUS_CSUMNOTREADY, first word of struct tpacket_auxdata */
 
 struct exchange {
@@ -29,11 +29,13 @@ struct exchange {
 
 static uint32_t random32(void) {
     uint32_t x = 0;
-    while (getrandom(&x, sizeof x, 0) != sizeof x) {}
+    while (getrandom(&x, sizeof x, 0) != sizeof x) {
+    }
     return x;
 }
 
-/* The next packet, or *n 0 when `until` (ms) comes first. *no_checksum: the kernel left the UDP checksum to hardware that there is not. */
+/* The next packet, or *n 0 when `until` (ms) comes first. *no_checksum: the kernel left the UDP checksum to hardware
+ * that there is not. */
 static bool receive(struct exchange *x, int64_t until, size_t *n, bool *no_checksum, struct err *e) {
     union {
         struct cmsghdr first;
@@ -47,26 +49,30 @@ static bool receive(struct exchange *x, int64_t until, size_t *n, bool *no_check
     *no_checksum = false;
     if (left <= 0 || poll(&p, 1, (int)left) == 0) return true;
     ssize_t got = recvmsg(WORKER_INPUT, &m, MSG_DONTWAIT);
-    if (got < 0 && errno != EAGAIN && errno != EINTR && errno != ENETDOWN) return err_sys(e, "cannot read from the packet socket");
+    if (got < 0 && errno != EAGAIN && errno != EINTR && errno != ENETDOWN)
+        return err_sys(e, "cannot read from the packet socket");
     *n = got > 0 ? (size_t)got : 1; /* 1: nothing worth reading, but time is left */
     for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); got > 0 && c; c = CMSG_NXTHDR(&m, c)) {
         uint32_t status;
-        if (c->cmsg_level != SOL_PACKET || c->cmsg_type != PACKET_AUXDATA_TYPE || c->cmsg_len < CMSG_LEN(sizeof status)) continue;
+        if (c->cmsg_level != SOL_PACKET || c->cmsg_type != PACKET_AUXDATA_TYPE || c->cmsg_len < CMSG_LEN(sizeof status))
+            continue;
         memcpy(&status, CMSG_DATA(c), sizeof status);
         *no_checksum = status & STATUS_CSUMNOTREADY;
     }
     return true;
 }
 
-/* Sends DISCOVER, or the REQUEST for `offer`, and waits for the answer; out->type stays 0 when none comes in `wait_ms`. */
-static bool ask(struct exchange *x, const struct dhcp_reply *offer, int wait_ms, struct dhcp_reply *out, struct err *e) {
+/* Sends DISCOVER, or the REQUEST for `offer`, and waits for the answer; out->type stays 0 when none comes in `wait_ms`.
+ */
+static bool ask(struct exchange *x, const struct dhcp_reply *offer, int wait_ms, struct dhcp_reply *out,
+                struct err *e) {
     int64_t now = clock_ms(), until = now + wait_ms - 500 + random32() % 1000;
     uint8_t sent[DHCP_WRITTEN];
     if (until > x->deadline) until = x->deadline;
     x->client.seconds = (uint16_t)((now - x->start) / 1000);
     dhcp_write(&x->client, offer, sent);
-    if (sendto(WORKER_INPUT, sent, sizeof sent, 0, (struct sockaddr *)&x->everybody, sizeof x->everybody) < 0 && errno != ENETDOWN &&
-        errno != ENOBUFS)
+    if (sendto(WORKER_INPUT, sent, sizeof sent, 0, (struct sockaddr *)&x->everybody, sizeof x->everybody) < 0 &&
+        errno != ENETDOWN && errno != ENOBUFS)
         return err_sys(e, "cannot send to the packet socket");
     memset(out, 0, sizeof *out);
     for (;;) {
@@ -77,7 +83,8 @@ static bool ask(struct exchange *x, const struct dhcp_reply *offer, int wait_ms,
         struct err why;
         if (!receive(x, until, &n, &no_checksum, e)) return false;
         if (n == 0) return true;
-        if (!dhcp_unwrap(view_of(x->packet, n), no_checksum, &message, &why) || !dhcp_read(message, &x->client, &reply, &why)) {
+        if (!dhcp_unwrap(view_of(x->packet, n), no_checksum, &message, &why) ||
+            !dhcp_read(message, &x->client, &reply, &why)) {
             if (why.kind != ERR_NONE) x->fault = why;
             continue;
         }
@@ -90,7 +97,9 @@ static bool ask(struct exchange *x, const struct dhcp_reply *offer, int wait_ms,
     }
 }
 
-static bool note(const char *text, struct err *e) { return frame_send(WORKER_CONTROL, FRAME_NOTE, view_str(text), (struct view){0}, e); }
+static bool note(const char *text, struct err *e) {
+    return frame_send(WORKER_CONTROL, FRAME_NOTE, view_str(text), (struct view){0}, e);
+}
 
 /* One attempt: offer, request, acknowledgement. True with out->type DHCP_ACK, or anything else for "try again". */
 static bool attempt(struct exchange *x, int wait_ms, struct dhcp_reply *out, struct err *e) {
@@ -118,7 +127,8 @@ static bool no_lease(const struct exchange *x, struct err *e) {
         e->kind = ERR_NETWORK;
         err_in(e, "no usable DHCP answer in %d s; the last one", ADDRESS_SECONDS);
     }
-    return err_mend(e, "attach the machine to a network with DHCP, or give it an address with ip= on the kernel command line");
+    return err_mend(
+        e, "attach the machine to a network with DHCP, or give it an address with ip= on the kernel command line");
 }
 
 static bool get_lease(struct exchange *x, struct dhcp_reply *out, struct err *e) {
@@ -140,12 +150,18 @@ static bool serve(struct err *e) {
     struct reader r = reader_of(asked.payload);
     struct view mac = read_bytes(&r, 6);
     uint32_t index = read_le32(&r);
-    if (asked.type != FRAME_LEASE || !reader_done(&r)) return err_set(e, ERR_SYSTEM, "the address worker was asked for something else");
+    if (asked.type != FRAME_LEASE || !reader_done(&r))
+        return err_set(e, ERR_SYSTEM, "the address worker was asked for something else");
     memcpy(x.client.mac, mac.p, 6);
-    x.everybody = (struct sockaddr_ll){.sll_family = AF_PACKET, .sll_protocol = htons(0x0800), .sll_ifindex = (int)index, .sll_halen = 6};
+    x.everybody = (struct sockaddr_ll){
+        .sll_family = AF_PACKET, .sll_protocol = htons(0x0800), .sll_ifindex = (int)index, .sll_halen = 6};
     memset(x.everybody.sll_addr, 0xff, 6);
     if (!get_lease(&x, &reply, e)) return false;
-    struct lease lease = {.prefix = reply.prefix, .seconds = reply.seconds, .mtu = reply.mtu, .domain = reply.domain, .hostname = reply.hostname};
+    struct lease lease = {.prefix = reply.prefix,
+                          .seconds = reply.seconds,
+                          .mtu = reply.mtu,
+                          .domain = reply.domain,
+                          .hostname = reply.hostname};
     memcpy(lease.address, reply.address, 4);
     memcpy(lease.server, reply.server, 4);
     memcpy(lease.router, reply.router, 4);

@@ -5,7 +5,17 @@
 
 #include <stdio.h>
 
-enum { BOOLEAN = 0x01, OCTETS = 0x04, UTC_TIME = 0x17, TIME = 0x18, SET = 0x31, VERSION = 0xa0, EXTENSIONS = 0xa3, DNS_NAME = 0x82, IP_ADDRESS = 0x87 };
+enum {
+    BOOLEAN = 0x01,
+    OCTETS = 0x04,
+    UTC_TIME = 0x17,
+    TIME = 0x18,
+    SET = 0x31,
+    VERSION = 0xa0,
+    EXTENSIONS = 0xa3,
+    DNS_NAME = 0x82,
+    IP_ADDRESS = 0x87
+};
 
 static uint8_t tag_of(struct view v) { return v.n ? v.p[0] : 0; }
 
@@ -26,7 +36,8 @@ static bool read_extensions(struct view list, struct view *names) {
         if (!der_take(&list, DER_SEQUENCE, &one) || !der_take(&one, DER_OID, &oid)) return false;
         if (!view_eq(oid, VIEW("\x55\x1d\x11"))) continue;
         if (tag_of(one) == BOOLEAN && !der_take(&one, BOOLEAN, &value)) return false;
-        if (names->p || !der_take(&one, OCTETS, &value) || one.n || !der_take(&value, DER_SEQUENCE, names) || value.n) return false;
+        if (names->p || !der_take(&one, OCTETS, &value) || one.n || !der_take(&value, DER_SEQUENCE, names) || value.n)
+            return false;
     }
     return true;
 }
@@ -37,14 +48,14 @@ bool certificate_parse(struct view der, struct certificate *out) {
     if (!der_take(&der, DER_SEQUENCE, &outer) || der.n || !der_take(&outer, DER_SEQUENCE, &r)) return false;
     if (tag_of(r) == VERSION && !der_take(&r, VERSION, &skipped)) return false;
     if (!der_take(&r, DER_INTEGER, &skipped) || !der_take(&r, DER_SEQUENCE, &skipped) || /* serialNumber, signature */
-        !der_take(&r, DER_SEQUENCE, &c.issuer) || !der_take(&r, DER_SEQUENCE, &validity) || !take_date(&validity, c.not_before) ||
-        !take_date(&validity, c.not_after) || validity.n || !der_take(&r, DER_SEQUENCE, &c.subject) ||
-        !der_take(&r, DER_SEQUENCE, &skipped)) /* subjectPublicKeyInfo */
+        !der_take(&r, DER_SEQUENCE, &c.issuer) || !der_take(&r, DER_SEQUENCE, &validity) ||
+        !take_date(&validity, c.not_before) || !take_date(&validity, c.not_after) || validity.n ||
+        !der_take(&r, DER_SEQUENCE, &c.subject) || !der_take(&r, DER_SEQUENCE, &skipped)) /* subjectPublicKeyInfo */
         return false;
     while (r.n && tag_of(r) != EXTENSIONS)
         if (!der_take(&r, tag_of(r), &skipped)) return false;
-    if (r.n && (!der_take(&r, EXTENSIONS, &extensions) || r.n || !der_take(&extensions, DER_SEQUENCE, &list) || extensions.n ||
-                !read_extensions(list, &c.names)))
+    if (r.n && (!der_take(&r, EXTENSIONS, &extensions) || r.n || !der_take(&extensions, DER_SEQUENCE, &list) ||
+                extensions.n || !read_extensions(list, &c.names)))
         return false;
     *out = c;
     return true;
@@ -73,8 +84,10 @@ struct view certificate_common_name(struct view name) {
 static void write_ip(struct view ip, struct writer *out) {
     for (size_t i = 0; i < ip.n; i++) {
         if (i && (ip.n == 4 || i % 2 == 0)) write_u8(out, ip.n == 4 ? '.' : ':');
-        if (ip.n == 4) write_dec(out, ip.p[i]);
-        else write_hex(out, view_of(ip.p + i, 1));
+        if (ip.n == 4)
+            write_dec(out, ip.p[i]);
+        else
+            write_hex(out, view_of(ip.p + i, 1));
     }
 }
 
@@ -86,8 +99,10 @@ void certificate_names(const struct certificate *c, struct writer *out) {
         if (!der_take(&rest, tag, &name)) break;
         if (tag != DNS_NAME && tag != IP_ADDRESS) continue;
         if (out->n > from) write_text(out, ", ");
-        if (tag == DNS_NAME) write_bytes(out, name);
-        else write_ip(name, out);
+        if (tag == DNS_NAME)
+            write_bytes(out, name);
+        else
+            write_ip(name, out);
     }
     if (out->n == from) write_bytes(out, common.n ? common : VIEW("nobody"));
 }

@@ -1,7 +1,7 @@
 /* certificate: what a person is told of an X.509 certificate, and its IP addresses (RFC 5280 section 4).
  *
- * BearSSL decides whether a certificate is good; this reads the same bytes once more for what BearSSL does not give: validity and
- * names for messages, and iPAddress names, which it does not match. Pure: bytes in, views out.. */
+ * BearSSL decides whether a certificate is good; this reads the same bytes once more for what BearSSL does not give:
+ * validity and names for messages, and iPAddress names, which it does not match. Pure: bytes in, views out.. */
 #ifndef PLINTH_WORKER_CERTIFICATE_H
 #define PLINTH_WORKER_CERTIFICATE_H
 

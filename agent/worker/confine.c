@@ -10,6 +10,7 @@
 #include <linux/seccomp.h>
 #include <linux/securebits.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,7 +22,8 @@
 #include <unistd.h>
 
 #define FETCH (1u << CONFINE_FETCH)
-#define UNPACK (1u << CONFINE_UNPACK)
+#define DEVICES (1u << CONFINE_UNPACK_DEVICES)
+#define UNPACK (1u << CONFINE_UNPACK | DEVICES)
 #define ADDRESS (1u << CONFINE_ADDRESS)
 #define READER (1u << CONFINE_READER)
 #define ALL (FETCH | UNPACK | ADDRESS | READER)
@@ -49,10 +51,10 @@ static bool lower_limit(int what, rlim_t value, struct err *e) {
 static bool lower_limits(enum confine_role role, struct err *e) {
 #if !defined(__SANITIZE_ADDRESS__) /* its shadow is terabytes of address space */
     /* zstd's largest window is 128 MiB, of which only what is used costs memory. */
-    if (!lower_limit(RLIMIT_AS, (role == CONFINE_UNPACK ? 192u : 128u) << 20, e)) return false;
+    if (!lower_limit(RLIMIT_AS, (UNPACK & 1u << role ? 192u : 128u) << 20, e)) return false;
 #endif
     return lower_limit(RLIMIT_NOFILE, 32, e) && lower_limit(RLIMIT_NPROC, 0, e) && lower_limit(RLIMIT_CORE, 0, e) &&
-           (role == CONFINE_UNPACK || lower_limit(RLIMIT_FSIZE, 0, e));
+           (UNPACK & 1u << role || lower_limit(RLIMIT_FSIZE, 0, e));
 }
 
 /* ---- room: chroot and Landlock (Documentation/userspace-api/landlock.rst, ABI 1 to 7) ---- */
@@ -84,11 +86,10 @@ static bool landlock_allow(int rules, const char *path, uint64_t access, struct 
 
 static bool landlock_enter(enum confine_role role, bool room, int abi, struct err *e) {
     static const uint64_t known[] = {0x1fff, 0x3fff, 0x7fff, 0x7fff, 0xffff}; /* rights by ABI */
-    static const uint64_t wanted[] = {[CONFINE_FETCH] = FS_READ_FILE,
-                                      [CONFINE_UNPACK] = 0xffff & ~(FS_EXECUTE | FS_MAKE_SOCK | FS_IOCTL_DEV),
-                                      [CONFINE_READER] = FS_READ_FILE | FS_READ_DIR};
+    uint64_t wanted = UNPACK & 1u << role ? 0xffff & ~(FS_EXECUTE | FS_MAKE_SOCK | FS_IOCTL_DEV)
+                    : role == CONFINE_READER ? FS_READ_FILE | FS_READ_DIR : FS_READ_FILE;
     struct landlock_ruleset r = {known[(abi < 5 ? abi : 5) - 1], role == CONFINE_FETCH ? 1 : 3, 3};
-    uint64_t allowed = role == CONFINE_ADDRESS ? 0 : wanted[role] & r.fs;
+    uint64_t allowed = role == CONFINE_ADDRESS ? 0 : wanted & r.fs;
     int rules = (int)syscall(SYS_landlock_create_ruleset, &r, abi < 4 ? 8 : abi < 6 ? 16 : 24, 0);
     if (rules < 0) return err_sys(e, "cannot make a Landlock ruleset");
     bool ok = true;
@@ -104,13 +105,14 @@ static bool enter_room(enum confine_role role, struct err *e) {
     bool room = fcntl(WORKER_ROOM, F_GETFD) >= 0, rooted = false;
     if (room && fchdir(WORKER_ROOM)) return err_sys(e, "cannot enter the worker's room");
     if (room) rooted = chroot(".") == 0;
-    if (room && !rooted && errno != EPERM) return err_sys(e, "cannot make the worker's room its root");
+    int refusal = errno, abi = landlock_abi();
+    /* Landlock does not cover chmod and utimes: a user namespace, where an ordinary user gets one, lets him chroot. */
+    if (room && !rooted && geteuid() != 0) rooted = unshare(CLONE_NEWUSER) == 0 && chroot(".") == 0;
     if (!room && chdir("/")) return err_sys(e, "cannot leave the current directory");
-    int chroot_errno = errno, abi = landlock_abi();
     /* ABI 1 forbids all links between directories, which layers have: chroot alone is the better room then. */
     if (abi >= 1 && !(abi == 1 && rooted)) return landlock_enter(role, room, abi, e);
     if (rooted || role == CONFINE_ADDRESS) return true;
-    if (room) errno = chroot_errno;
+    errno = room ? refusal : ENOSYS;
     err_sys(e, "the worker cannot be confined: the kernel has no Landlock, and %s", room ? "chroot failed" : "there is no room");
     return err_mend(e, "boot a kernel with Landlock (lsm=landlock,...), or run as root");
 }
@@ -120,8 +122,9 @@ static bool enter_room(enum confine_role role, struct err *e) {
 #define CAP(name) (1ull << CAP_##name)
 
 static bool drop_privileges(enum confine_role role, struct err *e) {
-    uint64_t files = CAP(CHOWN) | CAP(DAC_OVERRIDE) | CAP(FOWNER) | CAP(FSETID) | CAP(MKNOD) | CAP(SETFCAP);
-    uint64_t keep = role == CONFINE_UNPACK ? files : role == CONFINE_READER ? CAP(DAC_READ_SEARCH) : 0;
+    uint64_t files = CAP(CHOWN) | CAP(DAC_OVERRIDE) | CAP(FOWNER) | CAP(FSETID) | CAP(SETFCAP);
+    uint64_t keep = UNPACK & 1u << role ? files : role == CONFINE_READER ? CAP(DAC_READ_SEARCH) : 0;
+    if (role == CONFINE_UNPACK_DEVICES) keep |= CAP(MKNOD); /* a whiteout needs no capability since Linux 5.8 */
     bool nobody = geteuid() == 0 && (role == CONFINE_FETCH || role == CONFINE_ADDRESS);
     /* These need CAP_SETPCAP; nothing is lost where it is missing, since nothing can be executed any more. */
     for (int cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
@@ -164,6 +167,10 @@ static const struct sock_filter yes[] = {ALLOW};
 static const struct sock_filter not_executable[] = {ARG(2), IF(JSET, PROT_EXEC, 0, 1), KILL, ALLOW};
 /* F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL are 0 to 4; F_SETOWN and F_SETSIG would be ways to signal others. */
 static const struct sock_filter plain_fcntl[] = {ARG(1), IF(JGT, F_SETFL, 0, 2), IF(JEQ, F_DUPFD_CLOEXEC, 1, 0), KILL, ALLOW};
+#define WRITING (O_ACCMODE | O_CREAT | O_TRUNC)
+static const struct sock_filter openat_to_read[] = {ARG(2), IF(JSET, WRITING, 0, 1), KILL, ALLOW};
+static const struct sock_filter open_to_read[] = {ARG(1), IF(JSET, WRITING, 0, 1), KILL, ALLOW};
+static const struct sock_filter no_device[] = {ARG(3), IF(JEQ, 0, 1, 0), KILL, ALLOW};
 static const struct sock_filter inet_socket[] = {
     ARG(0), IF(JEQ, AF_INET, 1, 0), IF(JEQ, AF_INET6, 0, 8),
     ARG(1), BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0xf), IF(JEQ, SOCK_STREAM, 1, 0), IF(JEQ, SOCK_DGRAM, 0, 4),
@@ -183,15 +190,15 @@ static const struct rule {
     R(clock_gettime, ALL), R(gettimeofday, ALL), R(clock_nanosleep, ALL), R(nanosleep, ALL), R(getpid, ALL), R(gettid, ALL),
     R(rt_sigaction, ALL), R(rt_sigprocmask, ALL), R(rt_sigreturn, ALL), R(restart_syscall, ALL), R(exit, ALL), R(exit_group, ALL),
     {SYS_mmap, ALL, CHECK(not_executable)}, {SYS_mprotect, ALL, CHECK(not_executable)}, {SYS_fcntl, ALL, CHECK(plain_fcntl)},
-    R(openat, FETCH | UNPACK | READER), R(newfstatat, UNPACK | READER), R(statx, UNPACK | READER),
-    R(pread64, READER), R(getdents64, READER), R(pwrite64, UNPACK), R(ftruncate, UNPACK), R(mkdirat, UNPACK), R(mknodat, UNPACK),
-    R(linkat, UNPACK), R(symlinkat, UNPACK), R(unlinkat, UNPACK), R(fchown, UNPACK), R(fchownat, UNPACK), R(fchmod, UNPACK),
+    R(openat, UNPACK), {SYS_openat, FETCH | READER, CHECK(openat_to_read)}, R(newfstatat, UNPACK | READER), R(statx, UNPACK | READER),
+    R(pread64, READER), R(getdents64, READER), R(pwrite64, UNPACK), R(ftruncate, UNPACK), R(mkdirat, UNPACK),
+    R(mknodat, DEVICES), {SYS_mknodat, 1u << CONFINE_UNPACK, CHECK(no_device)}, R(linkat, UNPACK), R(symlinkat, UNPACK), R(unlinkat, UNPACK), R(fchown, UNPACK), R(fchownat, UNPACK), R(fchmod, UNPACK),
     R(fchmodat, UNPACK), R(utimensat, UNPACK), R(fsetxattr, UNPACK), R(fremovexattr, UNPACK),
     {SYS_socket, FETCH, CHECK(inet_socket)}, R(connect, FETCH), R(bind, FETCH), R(getsockname, FETCH), R(getpeername, FETCH),
     R(setsockopt, FETCH), R(getsockopt, FETCH), R(shutdown, FETCH),
     R(sendto, FETCH | ADDRESS), R(recvfrom, FETCH | ADDRESS), R(recvmsg, FETCH | ADDRESS),
 #if defined(__x86_64__) /* older names, which musl prefers */
-    R(poll, ALL), R(open, FETCH | UNPACK | READER), R(stat, UNPACK | READER), R(lstat, UNPACK | READER),
+    R(poll, ALL), R(open, UNPACK), {SYS_open, FETCH | READER, CHECK(open_to_read)}, R(stat, UNPACK | READER), R(lstat, UNPACK | READER),
 #endif
 #undef R
 };

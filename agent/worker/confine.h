@@ -10,9 +10,11 @@
 
 enum confine_role {
     CONFINE_FETCH,   /* room: reads etc/resolv.conf and etc/hosts; network: TCP and UDP over IPv4/IPv6 */
-    CONFINE_UNPACK,  /* room: reads and writes one layer's directory; no socket */
+    CONFINE_UNPACK,  /* room: reads and writes one layer's directory; no socket; of device nodes only 0:0 */
     CONFINE_ADDRESS, /* no file; only the packet socket it was given */
     CONFINE_READER,  /* room: reads one directory (an OCI layout); no socket; host tool only */
+    CONFINE_UNPACK_DEVICES, /* unpack as root where the policy has limits.allowDevices. It could make a node of any device and open
+                             * it, unless the room's mount is nodev */
 };
 
 /* Descriptors every worker starts with. Everything else is closed. */
@@ -22,7 +24,8 @@ enum {
     WORKER_ROOM = 5,    /* O_PATH or O_DIRECTORY descriptor of the room; absent: see confine_enter */
 };
 
-/* Enters the cage. With WORKER_ROOM open the room becomes "/" (chroot) if the process may, and the current directory in any case.
+/* Enters the cage. With WORKER_ROOM open the room becomes "/" (chroot) if the process may, and the current directory in any case; an
+ * ordinary user makes a user namespace for that where the kernel lets him.
  * CONFINE_FETCH without WORKER_ROOM: Landlock lets exactly /etc/resolv.conf and /etc/hosts be read (ordinary host).
  * CONFINE_ADDRESS has no room; where there is no Landlock, it has no system call that takes a path either.
  * As root: fetch and address become user 65534 and keep no capability, so their room must be open to others; reader keeps

@@ -17,7 +17,7 @@
 #ifndef IDLE_MS /* tests shorten it */
 #define IDLE_MS 30000
 #endif
-#define HEAD_MS 60000
+#define HEAD_MS 30000
 #define ADDRESSES_MAX 8
 
 static bool failed(struct err *e, const char *what, const char *host) {
@@ -59,7 +59,8 @@ static bool receive_some(void *state, uint8_t *p, size_t size, size_t *got, stru
         ssize_t n = recv(c->fd, p, size, 0);
         if (n >= 0) {
             *got = (size_t)n;
-            return !c->deadline_ms || clock_ms() < c->deadline_ms || err_set(e, ERR_NETWORK, "%s answers too slowly", c->host);
+            return !c->deadline_ms || clock_ms() < c->deadline_ms ||
+                   err_set(e, ERR_NETWORK, "%s answers too slowly", c->host);
         }
         if (errno != EAGAIN && errno != EINTR) return failed(e, "receiving from", c->host);
         if (errno == EAGAIN && !wait_for(c, POLLIN, e)) return false;
@@ -78,8 +79,10 @@ static int connect_one(const struct addrinfo *a, struct err *e) {
     } else {
         struct pollfd p = {.fd = fd, .events = POLLOUT};
         socklen_t n = sizeof error;
-        if (poll(&p, 1, CONNECT_MS) <= 0) error = ETIMEDOUT;
-        else getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &n);
+        if (poll(&p, 1, CONNECT_MS) <= 0)
+            error = ETIMEDOUT;
+        else
+            getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &n);
     }
     if (error == 0) {
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
@@ -102,7 +105,8 @@ static bool connect_tcp(struct connection *c, struct err *e) {
         return false;
     }
     int tries = 0;
-    for (const struct addrinfo *a = list; a && c->fd < 0 && tries < ADDRESSES_MAX; a = a->ai_next, tries++) c->fd = connect_one(a, e);
+    for (const struct addrinfo *a = list; a && c->fd < 0 && tries < ADDRESSES_MAX; a = a->ai_next, tries++)
+        c->fd = connect_one(a, e);
     freeaddrinfo(list);
     return c->fd >= 0 || err_in(e, "%s port %u", c->host, c->port);
 }
@@ -120,7 +124,8 @@ bool connection_open(struct connection *c, const struct url *to, const struct tl
     if (!same) c->tls.resumable = false;
     c->https = to->https;
     c->port = to->port;
-    if (!view_to_str(to->host, c->host, sizeof c->host)) return err_set(e, ERR_FORMAT, "a host name of %zu bytes", to->host.n);
+    if (!view_to_str(to->host, c->host, sizeof c->host))
+        return err_set(e, ERR_FORMAT, "a host name of %zu bytes", to->host.n);
     c->ip_n = inet_pton(AF_INET, c->host, c->ip) == 1 ? 4 : inet_pton(AF_INET6, c->host, c->ip) == 1 ? 16 : 0;
     c->taken = c->from = c->to = 0;
     c->deadline_ms = 0;
@@ -170,7 +175,9 @@ static bool read_head(struct connection *c, struct http_head *out, size_t *n, st
         struct view bytes;
         if (!look(c, &bytes, e)) return false;
         if (bytes.n == 0) return err_set(e, ERR_NETWORK, "%s closed the connection without an answer", c->host);
-        if (*n == HTTP_HEAD_MAX) return err_set(e, ERR_FORMAT, "%s sends a response head without end (over %u bytes)", c->host, HTTP_HEAD_MAX);
+        if (*n == HTTP_HEAD_MAX)
+            return err_set(e, ERR_FORMAT, "%s sends a response head without end (over %u bytes)", c->host,
+                           HTTP_HEAD_MAX);
         bytes = view_first(bytes, HTTP_HEAD_MAX - *n);
         memcpy(c->head + *n, bytes.p, bytes.n);
         length = http_head_length(view_of(c->head, *n + bytes.n), *n);
@@ -189,7 +196,8 @@ bool connection_request(struct connection *c, struct view request, struct respon
     bool ok = write_all(c, request, e) && read_head(c, &head, &n, e);
     *stale = !ok && c->reused && n == 0 && e->kind == ERR_NETWORK;
     for (int interim = 0; ok && head.status < 200; interim++)
-        ok = interim < 5 ? read_head(c, &head, &n, e) : err_set(e, ERR_FORMAT, "%s sends interim responses without end", c->host);
+        ok = interim < 5 ? read_head(c, &head, &n, e)
+                         : err_set(e, ERR_FORMAT, "%s sends interim responses without end", c->host);
     if (!ok) {
         connection_close(c);
         return false;
@@ -199,7 +207,8 @@ bool connection_request(struct connection *c, struct view request, struct respon
 }
 
 static bool cut_short(struct response *r, struct err *e) {
-    return err_set(e, ERR_NETWORK, "%s closed the connection after %llu bytes of the body", r->connection->host, (unsigned long long)r->seen);
+    return err_set(e, ERR_NETWORK, "%s closed the connection after %llu bytes of the body", r->connection->host,
+                   (unsigned long long)r->seen);
 }
 
 bool response_read(struct response *r, struct view *bytes, struct err *e) {
@@ -232,6 +241,7 @@ bool response_read(struct response *r, struct view *bytes, struct err *e) {
 void response_drop(struct response *r) {
     struct err ignored;
     struct view bytes = {0};
-    while (!r->done && r->seen <= 65536 && response_read(r, &bytes, &ignored) && bytes.n) {}
+    while (!r->done && r->seen <= 65536 && response_read(r, &bytes, &ignored) && bytes.n) {
+    }
     if (!r->done || !r->head.keep_alive) connection_close(r->connection);
 }

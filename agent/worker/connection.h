@@ -1,7 +1,7 @@
 /* connection: one HTTP/1.1 connection, over TCP or TLS, and the exchange of messages on it (RFC 9112).
  *
- * Every wait has an end: 10 s for each address of a host, 30 s of silence, and a whole deadline for heads. Network faults are
- * ERR_NETWORK; e->sys is ENOENT when the host's name does not exist, so that nobody tries again. */
+ * Every wait has an end: 10 s for each address of a host, 30 s of silence, and a whole deadline for heads. Network
+ * faults are ERR_NETWORK; e->sys is ENOENT when the host's name does not exist, so that nobody tries again. */
 #ifndef PLINTH_WORKER_CONNECTION_H
 #define PLINTH_WORKER_CONNECTION_H
 
@@ -36,8 +36,9 @@ struct response {
     bool done;     /* the whole body was read, and the connection may be used again unless it is closed */
 };
 
-/* Sends a request without body and reads the response's head; interim responses are skipped. ERR_FORMAT for what is no HTTP/1.1 or has
- * no end. When nothing at all came back on a kept connection, *stale is set: the server had closed it, ask again. */
+/* Sends a request without body and reads the response's head; interim responses are skipped. ERR_FORMAT for what is no
+ * HTTP/1.1 or has no end. When nothing at all came back on a kept connection, *stale is set: the server had closed it,
+ * ask again. */
 bool connection_request(struct connection *c, struct view request, struct response *out, bool *stale, struct err *e);
 /* The next bytes of the body, valid until the next call; empty at its end. A body cut short is ERR_NETWORK. */
 bool response_read(struct response *r, struct view *bytes, struct err *e);

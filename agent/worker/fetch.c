@@ -10,7 +10,8 @@
 
 #include <stdio.h>
 
-/* Two manifests of 4 MiB and their JSON trees, within the worker's 64 MiB (confine.c); pages are touched only when used. */
+/* Two manifests of 4 MiB and their JSON trees, within the worker's 64 MiB (confine.c); pages are touched only when
+ * used. */
 #define REQUEST_ARENA (40u << 20)
 
 struct session {
@@ -38,9 +39,11 @@ static bool send_data(struct view bytes, struct err *e) {
     return true;
 }
 
-static bool send_manifest(struct session *s, struct view reference, struct view *bytes, struct view *type, struct err *e) {
+static bool send_manifest(struct session *s, struct view reference, struct view *bytes, struct view *type,
+                          struct err *e) {
     bool found;
-    if (!s->ops->manifest(s->state, reference, &s->arena, bytes, type, &found, e)) return err_in(e, "manifest %.*s", VIEW_ARG(reference));
+    if (!s->ops->manifest(s->state, reference, &s->arena, bytes, type, &found, e))
+        return err_in(e, "manifest %.*s", VIEW_ARG(reference));
     if (!found) return err_set(e, ERR_FORMAT, "there is no manifest %.*s", VIEW_ARG(reference));
     return send_frame(FRAME_OBJECT, *type, (struct view){0}, e) && send_data(*bytes, e);
 }
@@ -71,14 +74,15 @@ static bool take(void *state, struct view bytes, struct err *e) {
 }
 
 /* Why this entry is of no use, or "". False for what ends the whole request. */
-static bool read_signature(struct session *s, const struct signature_entry *entry, struct writer *out, const char **why, struct err *e) {
+static bool read_signature(struct session *s, const struct signature_entry *entry, struct writer *out, const char **why,
+                           struct err *e) {
     const struct descriptor *d = &entry->payload;
     char digest[DIGEST_TEXT_SIZE];
     uint8_t sum[HASH_MAX];
-    *why = entry->signature.n == 0               ? "it has no signature annotation"
-           : entry->signature.n > SIGNATURE_MAX  ? "its signature is too long"
-           : d->size > SIGNATURE_PAYLOAD_MAX     ? "its payload is too large"
-                                                 : "";
+    *why = entry->signature.n == 0              ? "it has no signature annotation"
+           : entry->signature.n > SIGNATURE_MAX ? "its signature is too long"
+           : d->size > SIGNATURE_PAYLOAD_MAX    ? "its payload is too large"
+                                                : "";
     if (**why) return true;
     out->n = 0;
     write_u8(out, SIGNATURE_TAG);
@@ -142,7 +146,8 @@ static bool blob(struct session *s, struct view request, struct err *e) {
     uint64_t size = read_le64(&r);
     struct digest digest;
     char text[DIGEST_TEXT_SIZE]; /* a copy: the blob's bytes will use the request's buffer */
-    if (r.bad || !digest_parse(r.rest, &digest, e)) return r.bad ? err_set(e, ERR_FORMAT, "a malformed request for a blob") : false;
+    if (r.bad || !digest_parse(r.rest, &digest, e))
+        return r.bad ? err_set(e, ERR_FORMAT, "a malformed request for a blob") : false;
     s->frame.n = 0;
     return s->ops->blob(s->state, view_str(digest_text(&digest, text)), size, pass_on, s, e) && flush(s, e);
 }
@@ -150,7 +155,8 @@ static bool blob(struct session *s, struct view request, struct err *e) {
 static bool answer(struct session *s, const struct frame *request, struct err *e) {
     char reference[TAG_MAX + 1] = ""; /* as above */
     if (request->type == FRAME_BLOB) return blob(s, request->payload, e);
-    if (!view_to_str(request->payload, reference, sizeof reference)) return err_set(e, ERR_FORMAT, "a malformed request");
+    if (!view_to_str(request->payload, reference, sizeof reference))
+        return err_set(e, ERR_FORMAT, "a malformed request");
     if (request->type == FRAME_RESOLVE) return resolve(s, view_str(reference), e);
     if (request->type == FRAME_SIGNATURES) return signatures(s, view_str(reference), e);
     return err_set(e, ERR_SYSTEM, "a request of type %d, which the fetch worker does not know", request->type);
@@ -166,7 +172,8 @@ static bool begin(struct session *s, struct frame *request, struct arena *keep, 
     if (!fetch_source_decode(source, &s->source, e) || !arena_make(&a, CA_PEM_MAX, e)) return false;
     ca = writer_of(a.base, a.size);
     bool ok;
-    while ((ok = frame_receive(WORKER_CONTROL, s->frame.p, s->frame.size, 0, request, e)) && request->type == FRAME_CA) write_bytes(&ca, request->payload);
+    while ((ok = frame_receive(WORKER_CONTROL, s->frame.p, s->frame.size, 0, request, e)) && request->type == FRAME_CA)
+        write_bytes(&ca, request->payload);
     if (ok && ca.full) ok = err_set(e, ERR_USAGE, "more than %u bytes of CA certificates", CA_PEM_MAX);
     ok = ok && s->ops->open(s->state, &s->source, writer_view(&ca), e);
     arena_drop(&a);
@@ -185,7 +192,8 @@ int fetch_main(int role, const struct source_ops *ops, void *state) {
     while (ok) {
         bool answered = arena_make(&s.arena, REQUEST_ARENA, &e) && answer(&s, &request, &e);
         arena_drop(&s.arena);
-        ok = answered ? send_frame(FRAME_END, (struct view){0}, (struct view){0}, &ignored) : frame_send_error(WORKER_CONTROL, &e, &ignored);
+        ok = answered ? send_frame(FRAME_END, (struct view){0}, (struct view){0}, &ignored)
+                      : frame_send_error(WORKER_CONTROL, &e, &ignored);
         ok = ok && frame_receive(WORKER_CONTROL, s.frame.p, s.frame.size, 0, &request, &ignored);
     }
     return 0;

@@ -45,7 +45,8 @@ bool frame_send(int fd, enum frame_type type, struct view head, struct view body
     struct writer w = writer_of(header, sizeof header);
     write_le32(&w, type);
     write_le32(&w, (uint32_t)(head.n + body.n));
-    struct iovec v[3] = {{header, sizeof header}, {(void *)(uintptr_t)head.p, head.n}, {(void *)(uintptr_t)body.p, body.n}};
+    struct iovec v[3] = {
+        {header, sizeof header}, {(void *)(uintptr_t)head.p, head.n}, {(void *)(uintptr_t)body.p, body.n}};
     return send_all(fd, v, 3, e);
 }
 

@@ -30,11 +30,11 @@ struct registry {
     struct tls_trust trust;
     void (*note)(const char *text);
     enum scheme schemes[FETCH_ENDPOINTS_MAX];
-    bool dead[FETCH_ENDPOINTS_MAX]; /* a mirror that failed once */
-    size_t authorised;              /* the endpoint that `authorization` is for */
+    bool dead[FETCH_ENDPOINTS_MAX];        /* a mirror that failed once */
+    size_t authorised;                     /* the endpoint that `authorization` is for */
     char authorization[AUTHORIZATION_MAX]; /* the field's value, or empty */
-    uint64_t retry_after;           /* s, from the last answer */
-    uint8_t urls[3][URL_MAX];       /* where we are, where we are sent, the token's */
+    uint64_t retry_after;                  /* s, from the last answer */
+    uint8_t urls[3][URL_MAX];              /* where we are, where we are sent, the token's */
     uint8_t request[2 * URL_MAX + AUTHORIZATION_MAX];
     size_t last; /* connection used last */
     struct connection connections[2];
@@ -64,8 +64,8 @@ __attribute__((format(printf, 2, 3))) static void note(const struct registry *r,
 
 /* ---- One request, one response ---- */
 
-static bool ask(struct registry *r, const struct url *u, const char *accept, uint64_t from, const char *authorization, struct response *out,
-                struct err *e) {
+static bool ask(struct registry *r, const struct url *u, const char *accept, uint64_t from, const char *authorization,
+                struct response *out, struct err *e) {
     struct writer w = writer_of(r->request, sizeof r->request);
     write_text(&w, "GET ");
     url_target(u, &w);
@@ -108,7 +108,8 @@ static bool read_body(struct response *r, size_t max, struct arena *a, struct vi
         write_bytes(&w, bytes);
         if (w.full) {
             connection_close(r->connection);
-            return err_set(e, ERR_FORMAT, "%s answers with more than the %zu bytes that are allowed here", r->connection->host, max);
+            return err_set(e, ERR_FORMAT, "%s answers with more than the %zu bytes that are allowed here",
+                           r->connection->host, max);
         }
     } while (bytes.n);
     a->used = (size_t)(p - a->base) + ((w.n + 15) & ~(size_t)15); /* the rest was never touched: give it back */
@@ -124,8 +125,12 @@ static bool refuse_status(struct registry *r, const struct query *q, const struc
     const char *host = a->connection->host;
     if (status == 401 || status == 403) {
         bool had = r->source.endpoints[q->endpoint].credential.n > 0;
-        err_set(e, ERR_POLICY, "%s %s (%u)", host, had ? "refuses the credential" : "gives nothing without a credential", status);
-        return err_mend(e, had ? "check the policy's registry.auth for %s" : "give a credential for %s in the policy's registry.auth", host);
+        err_set(e, ERR_POLICY, "%s %s (%u)", host,
+                had ? "refuses the credential" : "gives nothing without a credential", status);
+        return err_mend(e,
+                        had ? "check the policy's registry.auth for %s"
+                            : "give a credential for %s in the policy's registry.auth",
+                        host);
     }
     if (status != 429 && status < 500)
         return err_set(e, ERR_FORMAT, "%s answers %u to a request for %.*s", host, status, VIEW_ARG(q->reference));
@@ -133,7 +138,8 @@ static bool refuse_status(struct registry *r, const struct query *q, const struc
     return err_set(e, ERR_NETWORK, "%s answers %u%s", host, status, status == 429 ? " (too many requests)" : "");
 }
 
-static bool token_url(struct registry *r, const struct query *q, const struct http_challenge *c, struct url *out, struct err *e) {
+static bool token_url(struct registry *r, const struct query *q, const struct http_challenge *c, struct url *out,
+                      struct err *e) {
     struct writer w = writer_of(r->urls[2], URL_MAX);
     write_bytes(&w, c->realm);
     write_u8(&w, c->realm.n && memchr(c->realm.p, '?', c->realm.n) ? '&' : '?');
@@ -223,16 +229,20 @@ static bool follow(struct registry *r, const struct response *answer, size_t hop
     struct view location = http_field_first(&answer->head, "location");
     struct writer w = writer_of(r->urls[hop % 2], URL_MAX);
     struct url next;
-    if (hop > REDIRECTS_MAX) return err_set(e, ERR_FORMAT, "%s redirects in a loop (more than %d times)", host, REDIRECTS_MAX);
+    if (hop > REDIRECTS_MAX)
+        return err_set(e, ERR_FORMAT, "%s redirects in a loop (more than %d times)", host, REDIRECTS_MAX);
     if (location.n == 0) return err_set(e, ERR_FORMAT, "%s redirects to nowhere (no Location)", host);
-    if (!url_resolve(u, location, &w, e) || !url_parse(writer_view(&w), &next, e)) return err_in(e, "redirect by %s", host);
+    if (!url_resolve(u, location, &w, e) || !url_parse(writer_view(&w), &next, e))
+        return err_in(e, "redirect by %s", host);
     if (!next.https && (u->https || !r->source.allow_http))
-        return err_set(e, ERR_FORMAT, "%s redirects to http://%.*s, which is not https", host, VIEW_ARG(next.authority));
+        return err_set(e, ERR_FORMAT, "%s redirects to http://%.*s, which is not https", host,
+                       VIEW_ARG(next.authority));
     *u = next;
     return true;
 }
 
-/* Under allow_http: true when the host answered, but not in TLS, or when it has no https port; plain HTTP is then worth a try. */
+/* Under allow_http: true when the host answered, but not in TLS, or when it has no https port; plain HTTP is then worth
+ * a try. */
 static bool fall_back(struct registry *r, const struct query *q, const struct url *u, const struct err *e) {
     const struct connection *c = &r->connections[r->last];
     bool no_tls = c->connected ? !c->tls.heard : e->sys == ECONNREFUSED && !u->port_given;
@@ -244,9 +254,11 @@ static bool fall_back(struct registry *r, const struct query *q, const struct ur
 
 /* GET with all that HTTP may ask for in between. True for 200, 206 and 404. */
 static bool get(struct registry *r, const struct query *q, uint64_t from, struct response *out, struct err *e) {
-    const char *accept = q->blob ? "*/*"
-                                 : "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, "
-                                   "application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
+    const char *accept = q->blob
+                             ? "*/*"
+                             : "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, "
+                               "application/vnd.docker.distribution.manifest.list.v2+json, "
+                               "application/vnd.docker.distribution.manifest.v2+json";
     bool renewed = false;
     struct url u;
     size_t hop = 0;
@@ -304,13 +316,16 @@ static bool check_blob_head(const struct query *q, const struct response *a, uin
     uint64_t first = 0, last, total;
     *start = 0;
     if (a->head.status == 206) {
-        if (!http_content_range_parse(http_field_first(&a->head, "content-range"), &first, &last, &total, e)) return err_in(e, "%s", host);
+        if (!http_content_range_parse(http_field_first(&a->head, "content-range"), &first, &last, &total, e))
+            return err_in(e, "%s", host);
         if (first != q->delivered || last != q->size - 1 || (total != UINT64_MAX && total != q->size))
-            return err_set(e, ERR_FORMAT, "%s was asked for bytes %llu-%llu and sends %llu-%llu", host, (unsigned long long)q->delivered, size - 1,
-                           (unsigned long long)first, (unsigned long long)last);
+            return err_set(e, ERR_FORMAT, "%s was asked for bytes %llu-%llu and sends %llu-%llu", host,
+                           (unsigned long long)q->delivered, size - 1, (unsigned long long)first,
+                           (unsigned long long)last);
     }
     if (a->head.framing == HTTP_LENGTH && length != size - first)
-        return err_set(e, ERR_DIGEST, "%.*s: %s has %llu bytes, the descriptor says %llu", VIEW_ARG(q->reference), host, length + first, size);
+        return err_set(e, ERR_DIGEST, "%.*s: %s has %llu bytes, the descriptor says %llu", VIEW_ARG(q->reference), host,
+                       length + first, size);
     *start = first;
     return true;
 }
@@ -324,33 +339,38 @@ static bool stream_blob(struct query *q, struct response *a, uint64_t at, struct
         if (!response_read(a, &bytes, e)) return false;
         if (bytes.n == 0) break;
         if (bytes.n > q->size - at)
-            return err_set(e, ERR_DIGEST, "%.*s: %s sends more than the %llu bytes of the descriptor", VIEW_ARG(q->reference), c->host,
-                           (unsigned long long)q->size);
+            return err_set(e, ERR_DIGEST, "%.*s: %s sends more than the %llu bytes of the descriptor",
+                           VIEW_ARG(q->reference), c->host, (unsigned long long)q->size);
         at += bytes.n;
         if (at > q->delivered) { /* what came before is there already */
             uint64_t fresh = at - q->delivered;
-            if (!q->sink(q->sink_state, fresh < bytes.n ? view_skip(bytes, bytes.n - (size_t)fresh) : bytes, e)) return false;
+            if (!q->sink(q->sink_state, fresh < bytes.n ? view_skip(bytes, bytes.n - (size_t)fresh) : bytes, e))
+                return false;
             q->delivered = at;
         }
         if (clock_ms() < next_ms) continue;
-        if (at - mark < SLOW_BYTES) return err_set(e, ERR_NETWORK, "%s sends only %llu bytes in a minute", c->host, (unsigned long long)(at - mark));
+        if (at - mark < SLOW_BYTES)
+            return err_set(e, ERR_NETWORK, "%s sends only %llu bytes in a minute", c->host,
+                           (unsigned long long)(at - mark));
         mark = at;
         next_ms = clock_ms() + SLOW_MS;
     }
     if (at == q->size) return true;
-    return err_set(e, a->head.framing == HTTP_CLOSE ? ERR_NETWORK : ERR_DIGEST, "%.*s: %s ends it after %llu of %llu bytes", VIEW_ARG(q->reference),
-                   c->host, (unsigned long long)at, (unsigned long long)q->size);
+    return err_set(e, a->head.framing == HTTP_CLOSE ? ERR_NETWORK : ERR_DIGEST,
+                   "%.*s: %s ends it after %llu of %llu bytes", VIEW_ARG(q->reference), c->host, (unsigned long long)at,
+                   (unsigned long long)q->size);
 }
 
 static bool try_blob(struct registry *r, struct query *q, struct err *e) {
     struct response a;
     uint64_t at;
     q->found = true;
-    if (q->delivered == q->size && q->size) return true;
+    if (q->delivered == q->size && q->size) return true; /* a later endpoint has nothing to add */
     if (!get(r, q, q->delivered, &a, e)) return false;
-    if (a.head.status == 404 || (a.head.status == 206 && q->delivered == 0)) {
+    q->found = a.head.status != 404;
+    if (!q->found || (a.head.status == 206 && q->delivered == 0)) {
         response_drop(&a);
-        return refuse_status(r, q, &a, e);
+        return !q->found || refuse_status(r, q, &a, e);
     }
     if (check_blob_head(q, &a, &at, e) && stream_blob(q, &a, at, e)) return true;
     connection_close(a.connection);
@@ -369,7 +389,10 @@ static bool try_endpoint(struct registry *r, struct query *q, int retries, struc
             n = 0;
             since = clock_ms();
         }
-        if (n == retries || clock_ms() - since > RETRY_MS) return n == 0 || err_in(e, "after %d attempts", n + 1);
+        if (n == retries || clock_ms() - since > RETRY_MS) {
+            if (n) err_in(e, "after %d attempts", n + 1);
+            return false;
+        }
         unsigned seconds = 1u << n;
         if (r->retry_after) seconds = (unsigned)(r->retry_after < RETRY_AFTER_MAX ? r->retry_after : RETRY_AFTER_MAX);
         note(r, "%s; trying again in %u s", e->text, seconds);
@@ -391,7 +414,9 @@ static bool try_all(struct registry *r, struct query *q, struct err *e) {
         if (ok) continue;
         note(r, "mirror %.*s: %s; asking the next", VIEW_ARG(host), e->text);
         r->dead[i] = e->kind == ERR_NETWORK || e->kind == ERR_SIGNATURE;
-        if (n < sizeof failures) n += (size_t)snprintf(failures + n, sizeof failures - n, "%s%.*s: %s", n ? "; " : "", VIEW_ARG(host), e->text);
+        if (n < sizeof failures)
+            n += (size_t)snprintf(failures + n, sizeof failures - n, "%s%.*s: %s", n ? "; " : "", VIEW_ARG(host),
+                                  e->text);
     }
     q->endpoint = last;
     return try_endpoint(r, q, RETRIES, e) || (n > 0 && err_in(e, "mirrors failed (%s)", failures));
@@ -408,13 +433,15 @@ static bool is_tag(struct view v) {
     if (v.n == 0 || v.n > TAG_MAX) return false;
     for (size_t i = 0; i < v.n; i++) {
         uint8_t c = v.p[i], letter = c | 0x20;
-        if (!(letter >= 'a' && letter <= 'z') && !(c >= '0' && c <= '9') && c != '_' && (i == 0 || (c != '-' && c != '.'))) return false;
+        if (!(letter >= 'a' && letter <= 'z') && !(c >= '0' && c <= '9') && c != '_' &&
+            (i == 0 || (c != '-' && c != '.')))
+            return false;
     }
     return true;
 }
 
-static bool registry_manifest(void *state, struct view reference, struct arena *a, struct view *bytes, struct view *media_type, bool *found,
-                              struct err *e) {
+static bool registry_manifest(void *state, struct view reference, struct arena *a, struct view *bytes,
+                              struct view *media_type, bool *found, struct err *e) {
     struct query q = {.reference = reference, .arena = a};
     struct digest digest;
     if (!is_tag(reference) && !digest_parse(reference, &digest, e)) return false;
@@ -425,11 +452,13 @@ static bool registry_manifest(void *state, struct view reference, struct arena *
     return true;
 }
 
-static bool registry_blob(void *state, struct view digest, uint64_t size, bool (*sink)(void *sink_state, struct view bytes, struct err *e),
-                          void *sink_state, struct err *e) {
+static bool registry_blob(void *state, struct view digest, uint64_t size,
+                          bool (*sink)(void *sink_state, struct view bytes, struct err *e), void *sink_state,
+                          struct err *e) {
     struct query q = {.blob = true, .reference = digest, .size = size, .sink = sink, .sink_state = sink_state};
     struct digest checked;
-    return digest_parse(digest, &checked, e) && try_all(state, &q, e);
+    if (!digest_parse(digest, &checked, e) || !try_all(state, &q, e)) return false;
+    return q.found || err_set(e, ERR_FORMAT, "the registry has no blob %.*s (404)", VIEW_ARG(digest));
 }
 
 const struct source_ops registry_ops = {registry_open, registry_manifest, registry_blob};

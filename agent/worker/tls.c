@@ -19,8 +19,10 @@ struct dn_copy {
 
 static void append_dn(void *state, const void *p, size_t n) {
     struct dn_copy *dn = state;
-    if (n > sizeof dn->bytes - dn->n) dn->n = sizeof dn->bytes; /* longer than any real name: then it matches nothing */
-    else memcpy(dn->bytes + dn->n, p, n);
+    if (n > sizeof dn->bytes - dn->n)
+        dn->n = sizeof dn->bytes; /* longer than any real name: then it matches nothing */
+    else
+        memcpy(dn->bytes + dn->n, p, n);
     if (dn->n < sizeof dn->bytes) dn->n += n;
 }
 
@@ -71,7 +73,8 @@ bool tls_trust_load(struct view pem, struct arena *a, struct tls_trust *out, str
         e->kind = ERR_USAGE;
         return err_in(e, "CA certificates");
     }
-    if (seen && t.count == 0) return err_set(e, ERR_USAGE, "CA certificates: none of the %zu can be used (RSA or EC keys in X.509)", seen);
+    if (seen && t.count == 0)
+        return err_set(e, ERR_USAGE, "CA certificates: none of the %zu can be used (RSA or EC keys in X.509)", seen);
     *out = t;
     return true;
 }
@@ -112,7 +115,9 @@ static unsigned end_chain(const br_x509_class **c) {
     unsigned code = x->minimal.vtable->end_chain(&x->minimal.vtable);
     struct certificate leaf;
     if (code || !x->ip.n) return code;
-    return certificate_parse(view_of(x->leaf, x->leaf_n), &leaf) && certificate_has_ip(&leaf, x->ip) ? 0 : BR_ERR_X509_BAD_SERVER_NAME;
+    return certificate_parse(view_of(x->leaf, x->leaf_n), &leaf) && certificate_has_ip(&leaf, x->ip)
+               ? 0
+               : BR_ERR_X509_BAD_SERVER_NAME;
 }
 
 static const br_x509_pkey *get_pkey(const br_x509_class *const *c, unsigned *usages) {
@@ -136,41 +141,43 @@ static bool explain_certificate(const struct tls *t, int code, struct err *e) {
     bool known = certificate_parse(view_of(t->x509.leaf, t->x509.leaf_n), &c);
     certificate_names(&c, &w);
     struct view issuer = view_first(certificate_common_name(c.issuer), 100), who = writer_view(&w);
+    const char *host = t->host;
     switch (code) {
     case BR_ERR_X509_EXPIRED:
         if (known && strcmp(today, c.not_before) >= 0 && strcmp(today, c.not_after) <= 0 && t->x509.index > 0)
-            err_set(e, ERR_SIGNATURE, "the certificate of the authority above %s ('%.*s') is not valid on %s", t->host, VIEW_ARG(issuer), today);
+            err_set(e, ERR_SIGNATURE, "the certificate of '%.*s', above that of %s, is not valid on %s",
+                    VIEW_ARG(issuer), host, today);
         else
-            err_set(e, ERR_SIGNATURE, "the certificate of %s is valid from %s to %s; today is %s", t->host, c.not_before, c.not_after, today);
-        err_mend(e, "renew the registry's certificate, or set the machine's clock");
-        return false;
+            err_set(e, ERR_SIGNATURE, "the certificate of %s is valid from %s to %s; today is %s", host, c.not_before,
+                    c.not_after, today);
+        return err_mend(e, "renew the registry's certificate, or set the machine's clock");
     case BR_ERR_X509_NOT_TRUSTED:
-        err_set(e, ERR_SIGNATURE, "the certificate of %s was issued by '%.*s', which is not a trusted authority", t->host, VIEW_ARG(issuer));
-        err_mend(e, "put the certificate of '%.*s' into the policy's registry.ca", VIEW_ARG(issuer));
-        return false;
+        err_set(e, ERR_SIGNATURE, "the certificate of %s was issued by '%.*s', which is not a trusted authority", host,
+                VIEW_ARG(issuer));
+        return err_mend(e, "put the certificate of '%.*s' into the policy's registry.ca", VIEW_ARG(issuer));
     case BR_ERR_X509_BAD_SERVER_NAME:
-        err_set(e, ERR_SIGNATURE, "the certificate presented by %s is for %.*s, not for %s", t->host, VIEW_ARG(who), t->host);
-        err_mend(e, "use a name that the certificate holds, or a certificate for %s", t->host);
-        return false;
-    case BR_ERR_X509_BAD_SIGNATURE:
-        return err_set(e, ERR_SIGNATURE, "the certificate of %s (for %.*s) has a wrong signature", t->host, VIEW_ARG(who));
-    case BR_ERR_X509_WEAK_PUBLIC_KEY:
-        return err_set(e, ERR_SIGNATURE, "the certificate of %s has an RSA key that is too short", t->host);
+        err_set(e, ERR_SIGNATURE, "the certificate presented by %s is for %.*s, not for %s", host, VIEW_ARG(who), host);
+        return err_mend(e, "use a name that the certificate holds, or a certificate for %s", host);
     default:
-        return err_set(e, ERR_SIGNATURE, "the certificate of %s (for %.*s) cannot be accepted: BearSSL error %d", t->host, VIEW_ARG(who), code);
+        return err_set(e, ERR_SIGNATURE, "the certificate of %s (for %.*s) %s (BearSSL error %d)", host, VIEW_ARG(who),
+                       code == BR_ERR_X509_BAD_SIGNATURE     ? "has a wrong signature"
+                       : code == BR_ERR_X509_WEAK_PUBLIC_KEY ? "has a key that is too short"
+                                                             : "cannot be accepted",
+                       code);
     }
 }
 
+/* Before the session stands, a fault is the peer's way of speaking; later it is an accident on the way. */
 static bool explain(const struct tls *t, int code, struct err *e) {
+    enum err_kind kind = t->resumable ? ERR_NETWORK : ERR_FORMAT;
+    int alert = code - BR_ERR_RECV_FATAL_ALERT;
     if (code > BR_ERR_X509_OK && code <= BR_ERR_X509_NOT_TRUSTED) return explain_certificate(t, code, e);
     if (code == BR_ERR_OK || code == BR_ERR_IO) return err_set(e, ERR_NETWORK, "%s ended the TLS session", t->host);
-    if (code >= BR_ERR_RECV_FATAL_ALERT && code < BR_ERR_SEND_FATAL_ALERT)
-        return err_set(e, t->resumable ? ERR_NETWORK : ERR_FORMAT, "%s refused the TLS session with alert %d%s", t->host, code - BR_ERR_RECV_FATAL_ALERT,
-                       code - BR_ERR_RECV_FATAL_ALERT == 70   ? " (it does not speak TLS 1.2)"
-                       : code - BR_ERR_RECV_FATAL_ALERT == 40 ? " (no common cipher suite; ECDHE with AES-GCM is offered)"
-                                                              : "");
-    if (!t->heard) return err_set(e, ERR_FORMAT, "%s does not answer in TLS", t->host);
-    return err_set(e, t->resumable ? ERR_NETWORK : ERR_FORMAT, "TLS with %s failed: BearSSL error %d", t->host, code);
+    if (alert < 0 || alert > 255)
+        return t->heard ? err_set(e, kind, "TLS with %s failed: BearSSL error %d", t->host, code)
+                        : err_set(e, ERR_FORMAT, "%s does not answer in TLS", t->host);
+    err_set(e, kind, "%s refused the TLS session with alert %d", t->host, alert);
+    return alert != 40 && alert != 70 ? false : err_mend(e, "the registry must speak TLS 1.2 with ECDHE and AES-GCM");
 }
 
 /* ---- The engine ---- */
@@ -204,12 +211,15 @@ static bool run(struct tls *t, unsigned target, bool *closed, struct err *e) {
     }
 }
 
+static const br_hash_class *const hashes[] = {&br_sha256_vtable, &br_sha384_vtable, &br_sha512_vtable};
+
 static void configure(struct tls *t) {
     static const uint16_t suites[] = {
-        BR_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, BR_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-        BR_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, BR_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+        BR_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+        BR_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+        BR_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+        BR_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
     };
-    static const br_hash_class *const hashes[] = {&br_sha256_vtable, &br_sha384_vtable, &br_sha512_vtable};
     br_ssl_engine_context *engine = &t->client.eng;
     br_ssl_client_zero(&t->client);
     br_ssl_engine_set_versions(engine, BR_TLS12, BR_TLS12);
@@ -221,27 +231,28 @@ static void configure(struct tls *t) {
     br_ssl_engine_set_default_aes_gcm(engine); /* AES-NI and PCLMUL where the processor has them */
     br_ssl_engine_set_prf_sha256(engine, &br_tls12_sha256_prf);
     br_ssl_engine_set_prf_sha384(engine, &br_tls12_sha384_prf);
-    for (size_t i = 0; i < 3; i++) br_ssl_engine_set_hash(engine, br_sha256_ID + (int)i, hashes[i]);
+    for (int i = 0; i < 3; i++) br_ssl_engine_set_hash(engine, br_sha256_ID + i, hashes[i]);
     br_ssl_engine_set_buffers_bidi(engine, t->in, sizeof t->in, t->out, sizeof t->out);
 }
 
 static void configure_x509(struct tls *t, const struct tls_trust *trust, struct view ip) {
-    static const br_hash_class *const hashes[] = {&br_sha256_vtable, &br_sha384_vtable, &br_sha512_vtable};
     br_ssl_engine_context *engine = &t->client.eng;
     br_x509_minimal_context *minimal = &t->x509.minimal;
+    int64_t now = time(NULL);
     br_x509_minimal_init(minimal, &br_sha256_vtable, trust->anchors, trust->count);
     br_x509_minimal_set_rsa(minimal, br_ssl_engine_get_rsavrfy(engine));
     br_x509_minimal_set_ecdsa(minimal, br_ssl_engine_get_ec(engine), br_ssl_engine_get_ecdsa(engine));
     br_x509_minimal_set_minrsa(minimal, 2048 / 8);
-    for (size_t i = 0; i < 3; i++) br_x509_minimal_set_hash(minimal, br_sha256_ID + (int)i, hashes[i]);
-    int64_t now = time(NULL);
-    br_x509_minimal_set_time(minimal, (uint32_t)(now / 86400 + 719528), (uint32_t)(now % 86400)); /* days since 0-01-01 */
+    for (int i = 0; i < 3; i++) br_x509_minimal_set_hash(minimal, br_sha256_ID + i, hashes[i]);
+    br_x509_minimal_set_time(minimal, (uint32_t)(now / 86400 + 719528),
+                             (uint32_t)(now % 86400)); /* days since 0-01-01 */
     t->x509.vtable = &tls_x509_class;
     t->x509.ip = ip;
     br_ssl_engine_set_x509(engine, &t->x509.vtable);
 }
 
-bool tls_open(struct tls *t, const struct tls_trust *trust, const char *host, struct view ip, struct tls_io io, struct err *e) {
+bool tls_open(struct tls *t, const struct tls_trust *trust, const char *host, struct view ip, struct tls_io io,
+              struct err *e) {
     bool resume = t->resumable, closed = false;
     t->io = io;
     t->host = host;
@@ -251,7 +262,8 @@ bool tls_open(struct tls *t, const struct tls_trust *trust, const char *host, st
     uint8_t seed[32];
     if (getrandom(seed, sizeof seed, 0) != sizeof seed) return err_sys(e, "no random numbers for TLS");
     br_ssl_engine_inject_entropy(&t->client.eng, seed, sizeof seed);
-    if (!br_ssl_client_reset(&t->client, ip.n ? NULL : host, resume)) return explain(t, br_ssl_engine_last_error(&t->client.eng), e);
+    if (!br_ssl_client_reset(&t->client, ip.n ? NULL : host, resume))
+        return explain(t, br_ssl_engine_last_error(&t->client.eng), e);
     if (!run(t, BR_SSL_SENDAPP | BR_SSL_RECVAPP, &closed, e)) return false;
     if (closed) return explain(t, BR_ERR_OK, e);
     t->resumable = true;

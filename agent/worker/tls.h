@@ -17,8 +17,9 @@ struct tls_trust {
     size_t count;
 };
 
-/* Certificates of a PEM bundle as trust anchors, in `a`. Each may be a CA, or a server's own certificate. Those with keys that
- * BearSSL does not know are left out. ERR_USAGE: broken PEM, or certificates of which none is usable. No PEM at all is legal: nobody is trusted. */
+/* Certificates of a PEM bundle as trust anchors, in `a`. Each may be a CA, or a server's own certificate. Those with
+ * keys that BearSSL does not know are left out. ERR_USAGE: broken PEM, or certificates of which none is usable. No PEM
+ * at all is legal: nobody is trusted. */
 bool tls_trust_load(struct view pem, struct arena *a, struct tls_trust *out, struct err *e);
 
 struct tls_io {
@@ -47,10 +48,12 @@ struct tls {
     uint8_t in[BR_SSL_BUFSIZE_INPUT], out[BR_SSL_BUFSIZE_OUTPUT];
 };
 
-/* Handshake with `host` (a DNS name, or an address whose bytes are `ip`). `t` is zeroed, or was open to the same host before: then
- * its session is resumed if the server likes. Errors: ERR_SIGNATURE for the certificate (expired, unknown CA, another host;
- * with dates and names), ERR_FORMAT when the peer speaks no TLS 1.2, ERR_NETWORK from `io` or when it closed. */
-bool tls_open(struct tls *t, const struct tls_trust *trust, const char *host, struct view ip, struct tls_io io, struct err *e);
+/* Handshake with `host` (a DNS name, or an address whose bytes are `ip`). `t` is zeroed, or was open to the same host
+ * before: then its session is resumed if the server likes. Errors: ERR_SIGNATURE for the certificate (expired, unknown
+ * CA, another host; with dates and names), ERR_FORMAT when the peer speaks no TLS 1.2, ERR_NETWORK from `io` or when it
+ * closed. */
+bool tls_open(struct tls *t, const struct tls_trust *trust, const char *host, struct view ip, struct tls_io io,
+              struct err *e);
 /* Sends all of it. */
 bool tls_write(struct tls *t, struct view bytes, struct err *e);
 /* What has arrived and was not skipped yet; waits for at least one byte. Empty: the peer ended the session properly. */

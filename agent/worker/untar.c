@@ -36,6 +36,7 @@ struct untar {
     uint64_t logical; /* sum of file sizes, holes included */
     struct view first;
     struct err fault; /* of the input, behind libarchive's back */
+    bool blocked;
     bool ended;       /* the stream ended inside the last file's padding, as umoci's do */
 };
 
@@ -97,22 +98,32 @@ static bool mark_opaque(const struct untar *u, struct directory *d, struct err *
 
 static bool is_whiteout(const struct stat *s) { return S_ISCHR(s->st_mode) && s->st_rdev == 0; }
 
-/* A directory that the layer does not list, or not yet: 0755, root's, of no time, and marked. */
+static bool unmark_implied(const struct untar *u, struct directory *d, struct err *e) {
+    d->changed = true;
+    if (u->job->overlay_xattr ? fremovexattr(d->fd, "user.overlay.implied") : unlinkat(d->fd, LAYER_NODE_IMPLIED, 0))
+        return errno == ENODATA || errno == ENOENT || err_sys(e, "cannot unmark a directory");
+    return true;
+}
+
+/* A directory that the layer does not list, or not yet: 0755, root's, of no time. */
 static bool make_plain(const struct untar *u, struct directory *d, struct err *e) {
     d->mtime = (struct timespec){0};
     d->mode = 0755;
-    d->widened = true;
-    if (u->job->as_root && fchown(d->fd, 0, 0)) return err_sys(e, "cannot give a directory to root");
+    d->changed = d->widened = true;
+    return !u->job->as_root || fchown(d->fd, 0, 0) == 0 || err_sys(e, "cannot give a directory to root");
+}
+
+static bool mark_implied(const struct untar *u, struct directory *d, struct err *e) {
     return mark(u, d, "user.overlay.implied", LAYER_NODE_IMPLIED, e);
 }
 
-/* Such a directory as a parent. `hidden`: in place of a whiteout. */
+/* Such a directory as a parent. `hidden`: in place of a whiteout, so that no attributes shine through from below either. */
 static bool make_implied(struct untar *u, struct directory *d, const char *name, bool hidden, struct directory *out, struct err *e) {
     d->changed = true;
     if (hidden && unlinkat(d->fd, name, 0)) return err_sys(e, "cannot replace %s", name);
     if (mkdirat(d->fd, name, 0700)) return err_sys(e, "cannot make the directory %s", name);
     if (!directory_enter(u, d->fd, name, out, e)) return false;
-    if (make_plain(u, out, e) && (!hidden || mark_opaque(u, out, e))) return true;
+    if (make_plain(u, out, e) && (hidden ? mark_opaque(u, out, e) : mark_implied(u, out, e))) return true;
     close(out->fd);
     return false;
 }
@@ -124,6 +135,7 @@ static bool descend(struct untar *u, struct directory *d, const char *name, bool
     if (!directory_enter(u, d->fd, name, &child, e)) {
         bool there = fstatat(d->fd, name, &s, AT_SYMLINK_NOFOLLOW) == 0;
         if (there && S_ISDIR(s.st_mode)) return false;
+        u->blocked = there && !is_whiteout(&s);
         if (there && S_ISLNK(s.st_mode)) return err_set(e, ERR_FORMAT, "a path through a symlink, %s", name);
         if (there && !is_whiteout(&s)) return err_set(e, ERR_FORMAT, "a path through %s, which is no directory", name);
         if (!make) return err_set(e, ERR_FORMAT, "%s is not in this layer", name);
@@ -150,10 +162,13 @@ static bool walk(struct untar *u, struct directory *d, const char *at, const cha
     return true;
 }
 
+/* u->blocked after a failure: one of the parents is no directory in this layer. */
 static bool open_parent(struct untar *u, struct err *e) {
     const struct layer_path *p = &u->path;
+    struct err ignored;
+    u->blocked = false;
     if (u->parent.fd >= 0 && same_path(u->parent_path, p->text, p->parent_n)) return true;
-    if (!walk(u, &u->parent, u->parent_path, p->text, p->parent_n, true, e)) return false;
+    if (!walk(u, &u->parent, u->parent_path, p->text, p->parent_n, true, e)) return directory_leave(&u->parent, &ignored) && false;
     memcpy(u->parent_path, p->text, p->parent_n);
     u->parent_path[p->parent_n] = 0;
     return true;
@@ -205,12 +220,9 @@ static bool set_attributes(struct untar *u, int fd, struct err *e) {
 }
 
 static bool set_directory(struct untar *u, struct directory *d, struct err *e) {
-    if (unlinkat(d->fd, LAYER_NODE_IMPLIED, 0) && errno != ENOENT) return err_sys(e, "cannot unmark a directory");
-    if (u->job->overlay_xattr) fremovexattr(d->fd, "user.overlay.implied");
     d->mtime = mtime_of(u->entry);
-    d->changed = true;
     d->mode = archive_entry_perm(u->entry);
-    bool ok = set_attributes(u, d->fd, e);
+    bool ok = unmark_implied(u, d, e) && set_attributes(u, d->fd, e);
     d->widened = false; /* the mode is the entry's now */
     return directory_leave(d, e) && ok;
 }
@@ -360,7 +372,7 @@ static bool put_whiteout(struct untar *u, struct err *e) {
         return err_sys(e, "cannot make a whiteout");
     if (!S_ISDIR(s.st_mode)) return true;
     if (!directory_enter(u, u->parent.fd, u->path.base, &d, e)) return false;
-    bool marked = mark_opaque(u, &d, e);
+    bool marked = mark_opaque(u, &d, e) && unmark_implied(u, &d, e);
     return directory_leave(&d, e) && marked;
 }
 
@@ -418,8 +430,9 @@ static bool put(struct untar *u, const char *name, struct err *e) {
     switch (u->path.kind) {
     case LAYER_IGNORED: return true;
     case LAYER_ROOT: return put_root(u, e);
-    case LAYER_WHITEOUT: return open_parent(u, e) && put_whiteout(u, e);
-    case LAYER_OPAQUE: return open_parent(u, e) && mark_opaque(u, &u->parent, e);
+    /* umoci lists what a directory had when a symlink took its place. The symlink hides all of that by itself. */
+    case LAYER_WHITEOUT: return open_parent(u, e) ? put_whiteout(u, e) : u->blocked;
+    case LAYER_OPAQUE: return open_parent(u, e) ? mark_opaque(u, &u->parent, e) : u->blocked;
     default: return check_entry(u, &skip, e) && (skip || (open_parent(u, e) && put_entry(u, e)));
     }
 }
@@ -456,7 +469,9 @@ static bool entries(struct untar *u, struct err *e) {
 bool untar(int root_fd, const struct unpack_job *job, struct decompress *input, struct unpack_result *out, struct err *e) {
     struct unpack_result result = {0};
     struct untar u = {.job = job, .input = input, .result = &result, .root = root_fd, .parent = {.fd = -1}};
-    if (!directory_root(&u, &u.parent, e) || !make_plain(&u, &u.parent, e) || !directory_leave(&u.parent, e)) return false;
+    if (!directory_root(&u, &u.parent, e)) return false;
+    bool begun = make_plain(&u, &u.parent, e) && mark_implied(&u, &u.parent, e);
+    if (!directory_leave(&u.parent, e) || !begun) return false;
     if (!decompress_next(input, &u.first, e)) return false;
     if (u.first.n) { /* a layer of no bytes at all has no entries */
         u.archive = archive_read_new();

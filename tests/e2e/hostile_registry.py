@@ -354,12 +354,19 @@ class Registry:
                     if not more:
                         return
                     buffer += more
+                    if buffer[0] == 22:  # a TLS hello on a plain port: Go's answer
+                        c.sendall(b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTPS request to an HTTP server.\n")
+                        return
                 text, buffer = buffer.split(b"\r\n\r\n", 1)
                 first, *lines = text.decode("latin-1").split("\r\n")
                 method, path, _ = first.split(" ")
                 request = Request(method, path, {k.lower(): v.strip() for k, v in (l.split(":", 1) for l in lines)})
                 self.requests.append(request)
-                if not self.pick(path)(c, request, self):
+                act = self.pick(path)
+                if not act(c, request, self):
+                    if self.context and c.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER) == 0:
+                        c.settimeout(0.2)
+                        c.unwrap()  # a proper end (close_notify)
                     return
         except (OSError, ValueError):
             pass

@@ -2,6 +2,8 @@
 import os
 import re
 import shutil
+import signal
+import socket
 import subprocess
 
 import pytest
@@ -57,6 +59,9 @@ def test_wrong_usage(plinth, args):
     (["--memory", "1"], "--memory"), (["--memory", "-5"], "--memory"), (["--cpus", "0"], "--cpus"), (["--timeout", "1s"], "--timeout"),
     (["--kernel", "/nonexistent"], "/nonexistent"), (["--kernel", PLINTH, "--agent", "/nonexistent"], "/nonexistent"),
     (["--kernel", PLINTH, "--agent", PLINTH, "--console", "/nonexistent/x"], "console"),
+    (["--kernel", PLINTH, "--agent", PLINTH, "--evidence", "/nonexistent/x"], "evidence"), (["--module", "x.ko.xz", "--kernel", PLINTH], "x.ko.xz"),
+    (["--kernel", PLINTH, "--agent", PLINTH, "--firmware", "/nonexistent"], "firmware"),
+    (["--kernel", PLINTH, "--agent", PLINTH, "--publish", "80"], "HOSTPORT"), (["--kernel", PLINTH, "--agent", PLINTH, "--publish", "80:65536"], "HOSTPORT"),
 ])
 def test_run_usage(plinth, keys, args, why):
     r = plinth.run("run", "--policy", plinth.policy(policy(keys["builder"])), "--json", *args)
@@ -82,7 +87,7 @@ def test_statuses(plinth, keys, tmp_path):
     assert r.json["reason"] in r.err.splitlines()[0]
     r = plinth.check("{", ref)
     assert r.status == 2 and r.json["verdict"] == "error"
-    r = plinth.check(dict(good, registry={"allowHttp": True}), "docker://127.0.0.1:9/x/y:z")
+    r = plinth.check(dict(good, registry={"allowHttp": True}, limits={"seconds": 1}), "docker://127.0.0.1:9/x/y:z")
     assert r.status == 3 and r.json["verdict"] == "error" and r.json["image"] == "127.0.0.1:9/x/y:z", r.out
 
 
@@ -108,6 +113,25 @@ def test_target(plinth, keys, tmp_path):
     assert r.status == 2 and "not empty" in r.err and r.json["verdict"] == "error" and os.listdir(target) == ["hello"]
     assert plinth.run("pull", "--policy", good, ref, tmp_path / "l" / "oci-layout").status == 2
     assert plinth.run("pull", "--policy", good, ref, tmp_path / "no" / "where").status == 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_interrupted(plinth, tmp_path, number):
+    """A registry that says nothing; then the command, or the process that does its work, is ended: nothing is left."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        p = plinth.policy({"signatures": {"allowUnsigned": True}, "registry": {"allowHttp": True}})
+        target = tmp_path / "t"
+        command = subprocess.Popen([PLINTH, "pull", "--policy", p, f"docker://127.0.0.1:{silent.getsockname()[1]}/x/y:z", target],
+                                   stderr=subprocess.PIPE)
+        silent.settimeout(20)
+        silent.accept()
+        assert target.is_dir()
+        victim = command.pid
+        if number == signal.SIGKILL:
+            victim = int(open(f"/proc/{victim}/task/{victim}/children").read().split()[0])
+        os.kill(victim, number)
+        assert b"stopped by signal" in command.communicate(timeout=20)[1]
+        assert command.returncode == 3 and not target.exists()
 
 
 def test_no_command_no_register(plinth, keys, tmp_path):

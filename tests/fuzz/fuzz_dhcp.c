@@ -11,7 +11,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     dhcp_unwrap(packet, false, &message, &e);
     if (dhcp_unwrap(packet, true, &message, &e)) packet = message;
     if (packet.n >= 34) {
-        client.xid = (uint32_t)packet.p[4] << 24 | (uint32_t)packet.p[5] << 16 | (uint32_t)packet.p[6] << 8 | packet.p[7];
+        client.xid =
+            (uint32_t)packet.p[4] << 24 | (uint32_t)packet.p[5] << 16 | (uint32_t)packet.p[6] << 8 | packet.p[7];
         memcpy(client.mac, packet.p + 28, 6);
     }
     if (!dhcp_read(packet, &client, &reply, &e) || reply.type == DHCP_NAK) return 0;

@@ -1,5 +1,5 @@
 /* fuzz_eventlog: any bytes as an event log; what it says, replayed and compared. */
-#include "tee/eventlog.h"
+#include "tools/eventlog.h"
 
 #include <stdlib.h>
 

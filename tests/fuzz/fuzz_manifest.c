@@ -24,7 +24,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         for (size_t i = 0; i < m.layer_count; i++)
             touch(m.layers[i].descriptor.media_type);
     }
-    if (index_select(rest, &amd64, &arena, &d, &e) | index_select(rest, &arm64, &arena, &d, &e)) {
+    for (int i = 0; i < 2; i++) {
+        if (!index_select(rest, i ? &amd64 : &arm64, &arena, &d, &e))
+            continue;
         if (d.size == 0 || d.size > MANIFEST_MAX)
             abort();
         touch(d.media_type);

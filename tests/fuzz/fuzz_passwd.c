@@ -7,7 +7,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct passwd_user u;
     struct err e;
     if (!passwd_resolve(user, passwd, rest, &u, &e)) return 0;
-    if (u.uid > PASSWD_ID_MAX || u.gid > PASSWD_ID_MAX || u.group_count < 1 || u.group_count > PASSWD_GROUPS_MAX || u.groups[0] != u.gid)
+    if (u.uid > PASSWD_ID_MAX || u.gid > PASSWD_ID_MAX || u.group_count < 1 || u.group_count > PASSWD_GROUPS_MAX ||
+        u.groups[0] != u.gid)
         __builtin_trap();
     return 0;
 }

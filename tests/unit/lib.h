@@ -58,8 +58,8 @@ __attribute__((unused)) static void check_err(const char *file, int line, const 
 }
 
 // Gives `accepts` a copy of v that is cut at every length, in memory of just that size, so that a read beyond it is caught. It must
-// refuse all of them but those of at least `enough` bytes. Then every single bit flipped: it must not crash. Returns
-// how many of the flipped ones were accepted.
+// refuse all of them but those of at least `enough` bytes. Then with single bits flipped (every bit of short ones, one in each
+// byte of long ones): it must not crash. Returns how many of the flipped ones were accepted.
 __attribute__((unused)) static size_t broken(struct view v, size_t enough, bool (*accepts)(struct view))
 {
     size_t accepted = 0;
@@ -73,7 +73,7 @@ __attribute__((unused)) static size_t broken(struct view v, size_t enough, bool 
     }
     uint8_t *copy = malloc(v.n);
     memcpy(copy, v.p, v.n);
-    for (size_t i = 0; i < v.n * 8; i++) {
+    for (size_t i = 0; i < v.n * 8; i += v.n > 128 ? 9 : 1) {
         copy[i / 8] ^= (uint8_t)(1u << i % 8);
         accepted += accepts(view_of(copy, v.n));
         copy[i / 8] ^= (uint8_t)(1u << i % 8);

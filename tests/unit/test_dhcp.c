@@ -5,19 +5,16 @@
 static const struct dhcp_client client = {0x86e65d3b, 0, {0x32, 0x94, 0xf7, 0x5d, 0x83, 0x65}};
 static struct dhcp_reply reply;
 
-static bool is4(const uint8_t *a, uint8_t b, uint8_t c, uint8_t d, uint8_t f)
-{
+static bool is4(const uint8_t *a, uint8_t b, uint8_t c, uint8_t d, uint8_t f) {
     return a[0] == b && a[1] == c && a[2] == d && a[3] == f;
 }
 
-static bool reads(struct view packet, const struct dhcp_client *c)
-{
+static bool reads(struct view packet, const struct dhcp_client *c) {
     struct view message;
     return dhcp_unwrap(packet, true, &message, &err) && dhcp_read(message, c, &reply, &err);
 }
 
-TEST(exchange_with_dnsmasq)
-{
+TEST(exchange_with_dnsmasq) {
     uint8_t packet[DHCP_WRITTEN];
     fresh();
     dhcp_write(&client, NULL, packet);
@@ -37,8 +34,7 @@ TEST(exchange_with_dnsmasq)
     CHECK(view_is(reply.domain, "lab.example") && reply.hostname.n == 0);
 }
 
-TEST(classless_routes_win)
-{
+TEST(classless_routes_win) {
     static const struct dhcp_client other = {0x00000000, 0, {0}};
     struct dhcp_client c = other;
     fresh();
@@ -50,8 +46,7 @@ TEST(classless_routes_win)
     CHECK_EQ(reply.seconds, 0xffffffff);
 }
 
-TEST(checksum_of_our_own)
-{
+TEST(checksum_of_our_own) {
     uint8_t packet[DHCP_WRITTEN];
     struct view message;
     dhcp_write(&client, NULL, packet);
@@ -67,8 +62,7 @@ TEST(checksum_of_our_own)
     CHECK(dhcp_unwrap(view_of(packet, sizeof packet), false, &message, &err));
 }
 
-TEST(checksum_left_to_hardware)
-{
+TEST(checksum_left_to_hardware) {
     struct view message;
     fresh();
     CHECK(!dhcp_unwrap(vector("dhcp/ack.ip"), false, &message, &err));
@@ -77,16 +71,14 @@ TEST(checksum_left_to_hardware)
 
 static bool accepts(struct view packet) { return reads(packet, &client); }
 
-TEST(broken_packets)
-{
+TEST(broken_packets) {
     fresh();
     struct view ack = vector("dhcp/ack.ip");
     broken(ack, ack.n, accepts);
 }
 
 /* A message: the fixed part of a good one, then these options. */
-static struct view message_with(const void *options, size_t n)
-{
+static struct view message_with(const void *options, size_t n) {
     static uint8_t m[1500];
     memset(m, 0, sizeof m);
     static const uint8_t head[] = {2, 1, 6, 0, 0x86, 0xe6, 0x5d, 0x3b};
@@ -106,28 +98,29 @@ static struct view message_with(const void *options, size_t n)
 
 static bool takes(struct view m) { return dhcp_read(m, &client, &reply, &err); }
 
-TEST(options)
-{
+TEST(options) {
     fresh();
     CHECK(takes(OPTIONS(GOOD "\xff")));
     CHECK(is4(reply.router, 0, 0, 0, 0) && reply.prefix == 24 && reply.seconds == 0);
     CHECK(takes(OPTIONS(GOOD))); /* no end mark: the field's end is one */
-    CHECK(takes(OPTIONS(GOOD "\0\0\0\xff" "\x35\1\7")));
+    CHECK(takes(OPTIONS(GOOD "\0\0\0\xff"
+                             "\x35\1\7")));
     CHECK(takes(OPTIONS(GOOD "\3\x08\x7f\0\0\1\xc0\xa8\x4d\2\xff")));
     CHECK(is4(reply.router, 192, 168, 77, 2)); /* loopback is nobody's router */
-    CHECK(takes(OPTIONS(GOOD "\x79\5\x18\x0a\0\0\xc0\xff") ) == false);
+    CHECK(takes(OPTIONS(GOOD "\x79\5\x18\x0a\0\0\xc0\xff")) == false);
     CHECK_ERR("broken classless routes");
     CHECK(!takes(OPTIONS(GOOD "\x79\x06\x21\1\2\3\4\5\xff")));
     CHECK(takes(OPTIONS(GOOD "\3\4\xc0\xa8\x4d\2\x79\x08\x18\x0a\0\0\xc0\xa8\x4d\3\xff")));
     CHECK(is4(reply.router, 0, 0, 0, 0)); /* routes without a default: RFC 3442 says to ignore option 3 */
-    CHECK(takes(OPTIONS(GOOD "\x0f\x05" "a.b\0\0" "\x0c\4ok-1\xff")));
+    CHECK(takes(OPTIONS(GOOD "\x0f\x05"
+                             "a.b\0\0"
+                             "\x0c\4ok-1\xff")));
     CHECK(view_is(reply.domain, "a.b") && view_is(reply.hostname, "ok-1"));
     CHECK(takes(OPTIONS(GOOD "\x0f\3a b\x0c\4-rm1\xff")));
     CHECK(reply.domain.n == 0 && reply.hostname.n == 0);
 }
 
-TEST(overload)
-{
+TEST(overload) {
     fresh();
     struct view m = OPTIONS("\x35\1\2" SERVER "\x34\1\3\xff");
     uint8_t *p = (uint8_t *)(uintptr_t)m.p;
@@ -144,20 +137,28 @@ TEST(overload)
     CHECK_ERR("option 3 runs past its field");
 }
 
-TEST(refused)
-{
+TEST(refused) {
     static const struct {
         const char *options;
         size_t n;
         const char *why;
     } bad[] = {
 #define BAD(literal, why) {literal, sizeof(literal) - 1, why}
-        BAD("", "message type 0"), BAD("\x35\1\x2\xff", "DHCP server 0.0.0.0"), BAD("\x35\1\1" SERVER MASK, "message type 1"),
-        BAD("\x35\2\2\2" SERVER MASK, "option 53 has 2 bytes"), BAD("\x35\1\2" SERVER, "subnet mask 0.0.0.0"),
-        BAD("\x35\1\2" SERVER "\1\4\xff\0\xff\0", "subnet mask 255.0.255.0"), BAD("\x35\1\2" SERVER "\1\3\xff\xff\xff", "option 1 has 3"),
-        BAD("\x35\1\2\x36\4\xff\xff\xff\xff" MASK, "DHCP server 255.255.255.255"), BAD("\x35\1\2\x36\4\x7f\0\0\1" MASK, "DHCP server 127"),
-        BAD(GOOD SERVER, "option 54 is there twice"), BAD(GOOD "\x33\3\1\2\3", "option 51 has 3"), BAD(GOOD "\x33", "runs past"),
-        BAD(GOOD "\x33\xff", "runs past"), BAD(GOOD "\6\5\1\2\3\4\5", "list of 5 bytes"), BAD(GOOD "\x1a\2\0\x40", "MTU of 64"),
+        BAD("", "message type 0"),
+        BAD("\x35\1\x2\xff", "DHCP server 0.0.0.0"),
+        BAD("\x35\1\1" SERVER MASK, "message type 1"),
+        BAD("\x35\2\2\2" SERVER MASK, "option 53 has 2 bytes"),
+        BAD("\x35\1\2" SERVER, "subnet mask 0.0.0.0"),
+        BAD("\x35\1\2" SERVER "\1\4\xff\0\xff\0", "subnet mask 255.0.255.0"),
+        BAD("\x35\1\2" SERVER "\1\3\xff\xff\xff", "option 1 has 3"),
+        BAD("\x35\1\2\x36\4\xff\xff\xff\xff" MASK, "DHCP server 255.255.255.255"),
+        BAD("\x35\1\2\x36\4\x7f\0\0\1" MASK, "DHCP server 127"),
+        BAD(GOOD SERVER, "option 54 is there twice"),
+        BAD(GOOD "\x33\3\1\2\3", "option 51 has 3"),
+        BAD(GOOD "\x33", "runs past"),
+        BAD(GOOD "\x33\xff", "runs past"),
+        BAD(GOOD "\6\5\1\2\3\4\5", "list of 5 bytes"),
+        BAD(GOOD "\x1a\2\0\x40", "MTU of 64"),
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         fresh();
@@ -171,8 +172,7 @@ TEST(refused)
     }
 }
 
-TEST(not_for_us)
-{
+TEST(not_for_us) {
     fresh();
     struct view m = OPTIONS(GOOD);
     static const size_t ours[] = {0, 1, 2, 4, 7, 28, 33};

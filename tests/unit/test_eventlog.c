@@ -1,7 +1,7 @@
 /* eventlog: real logs against registers that others replayed, and logs that must be refused. */
 #include "lib.h"
 #include "base/codec.h"
-#include "tee/eventlog.h"
+#include "tools/eventlog.h"
 
 static bool replays(struct view v) {
     struct eventlog_registers regs;

@@ -8,18 +8,15 @@ static struct policy policy;
 static struct image_config image;
 static struct process process;
 
-static struct text_list list(const char *const *items)
-{
+static struct text_list list(const char *const *items) {
     struct text_list l = {0};
     l.items = arena_alloc(&arena, 16 * sizeof *l.items);
-    for (; items && *items; items++)
-        l.items[l.count++] = view_str(*items);
+    for (; items && *items; items++) l.items[l.count++] = view_str(*items);
     return l;
 }
 #define LIST(...) list((const char *const[]){__VA_ARGS__, NULL})
 
-static void start(void)
-{
+static void start(void) {
     fresh();
     policy = (struct policy){0};
     image = (struct image_config){0};
@@ -28,8 +25,7 @@ static void start(void)
 static bool plan(void) { return launch_plan(&policy, &image, &arena, &process, &err); }
 
 /* All items of a list, joined with '|'. */
-static const char *joined(const struct text_list *l)
-{
+static const char *joined(const struct text_list *l) {
     static char text[1024];
     size_t n = 0;
     text[0] = 0;
@@ -38,8 +34,7 @@ static const char *joined(const struct text_list *l)
     return text;
 }
 
-TEST(entrypoint_and_cmd)
-{
+TEST(entrypoint_and_cmd) {
     start();
     image.entrypoint = LIST("/docker-entrypoint.sh", "-x");
     image.cmd = LIST("nginx", "-g", "daemon off;");
@@ -51,8 +46,7 @@ TEST(entrypoint_and_cmd)
     CHECK(view_is(process.cwd, "/") && process.user.n == 0);
 }
 
-TEST(policy_args_replace_both)
-{
+TEST(policy_args_replace_both) {
     start();
     image.entrypoint = LIST("/entry");
     image.cmd = LIST("cmd");
@@ -65,8 +59,7 @@ TEST(policy_args_replace_both)
     CHECK_ERR("nothing to run");
 }
 
-TEST(nothing_to_run)
-{
+TEST(nothing_to_run) {
     start();
     CHECK(!plan());
     CHECK(err.kind == ERR_POLICY);
@@ -74,8 +67,7 @@ TEST(nothing_to_run)
     CHECK(!plan());
 }
 
-TEST(environment)
-{
+TEST(environment) {
     start();
     image.cmd = LIST("x");
     CHECK(plan());
@@ -89,8 +81,7 @@ TEST(environment)
     CHECK_STR(joined(&image.env), "A=1|PATH=/bin|B=2|A=3|AB=x=y|EMPTY="); /* inputs stay */
 }
 
-TEST(user_and_directory)
-{
+TEST(user_and_directory) {
     start();
     image.cmd = LIST("x");
     image.user = VIEW("nginx");
@@ -105,8 +96,7 @@ TEST(user_and_directory)
     CHECK_ERR("WorkingDir 'srv' is not absolute");
 }
 
-TEST(full_arena)
-{
+TEST(full_arena) {
     start();
     image.cmd = LIST("x");
     struct arena small = {arena.base, arena.size, arena.size};

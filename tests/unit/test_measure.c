@@ -3,10 +3,11 @@
 #include "tests/fake/tpm.c"
 
 #include "base/codec.h"
+#include "base/version.h"
 #include "format/json.h"
 #include "step/attest.h"
 #include "step/measure.h"
-#include "tee/eventlog.h"
+#include "tools/eventlog.h"
 
 static struct config config;
 static struct verified_image image;
@@ -68,8 +69,9 @@ static void check_events(const char *const *want) {
 #define D(two) "'sha256:" two two two two two two two two two two two two two two two two two two two two two two two two two two two two two two two two "'"
 
 TEST(events_to_the_byte) {
-    static const char *const want[] = {
-        "plinth boot {'agent':'plinth 0.1.0'}",
+    char boot_event[64];
+    const char *const want[] = {
+        boot_event,
         "plinth policy {'digest':" D("11") "}",
         "plinth manifest {'digest':" D("22") ",'image':'registry.example/acme/web:1.4'}",
         "github.com/confidential-containers PullImage {'digest':" D("22") ",'image':'registry.example/acme/web:1.4'}",
@@ -80,6 +82,7 @@ TEST(events_to_the_byte) {
         "plinth launch {'process':'sha256:52aaa62058fc28fd6f9eca46e7e363a80782b6c2f8c4c5f74f3d9bb9b5ba5701','user':'nginx'}",
         "plinth separator {}",
         NULL};
+    snprintf(boot_event, sizeof boot_event, "plinth boot {'agent':'plinth %s'}", plinth_version);
     prepare();
     CHECK(boot(&tpm));
     check_events(want);

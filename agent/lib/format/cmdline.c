@@ -34,7 +34,8 @@ static bool parse_netmask(struct view v, uint8_t family, uint8_t *prefix) {
         return n > 0;
     }
     if (family != 4 || !parse_address(v, &mask) || mask.family != 4) return false;
-    uint32_t m = (uint32_t)mask.bytes[0] << 24 | (uint32_t)mask.bytes[1] << 16 | (uint32_t)mask.bytes[2] << 8 | mask.bytes[3];
+    uint32_t m =
+        (uint32_t)mask.bytes[0] << 24 | (uint32_t)mask.bytes[1] << 16 | (uint32_t)mask.bytes[2] << 8 | mask.bytes[3];
     if (m == 0 || (~m & (~m + 1))) return false;
     for (*prefix = 0; m; m <<= 1) ++*prefix;
     return true;
@@ -62,7 +63,9 @@ static bool add_dns(struct view v, struct cmdline *c) {
     return c->dns_count < CMDLINE_DNS_MAX && parse_address(v, &c->dns[c->dns_count]) && ++c->dns_count;
 }
 
-static bool is_dhcp(struct view v) { return view_is(v, "dhcp") || view_is(v, "on") || view_is(v, "any") || view_is(v, "both"); }
+static bool is_dhcp(struct view v) {
+    return view_is(v, "dhcp") || view_is(v, "on") || view_is(v, "any") || view_is(v, "both");
+}
 
 static bool parse_ip(struct view parameter, struct view value, struct cmdline *c, struct err *e) {
     if (is_dhcp(value) || view_is(value, "off") || view_is(value, "none")) {
@@ -80,13 +83,15 @@ static bool parse_ip(struct view parameter, struct view value, struct cmdline *c
     if (field[4].n) c->hostname = field[4];
     if (field[5].n) c->interface = field[5];
     for (size_t i = 7; i < 9; i++)
-        if (field[i].n && !add_dns(field[i], c)) return bad(parameter, "a DNS server is no address, or there are more than 3", e);
+        if (field[i].n && !add_dns(field[i], c))
+            return bad(parameter, "a DNS server is no address, or there are more than 3", e);
     c->dhcp = !client.n && (!autoconf.n || is_dhcp(autoconf));
     if (!client.n) return true;
     struct ip_config ip = {0};
     if (!parse_address(client, &ip.address)) return bad(parameter, "the client's address is none", e);
     if (ip.address.family == 6 && !netmask.n) netmask = VIEW("64");
-    if (!parse_netmask(netmask, ip.address.family, &ip.prefix)) return bad(parameter, "the netmask is missing or has holes", e);
+    if (!parse_netmask(netmask, ip.address.family, &ip.prefix))
+        return bad(parameter, "the netmask is missing or has holes", e);
     if (gateway.n && (!parse_address(gateway, &ip.gateway) || ip.gateway.family != ip.address.family))
         return bad(parameter, "the gateway is no address of the client's family", e);
     struct ip_config *slot = ip.address.family == 6 ? &c->v6 : &c->v4;
@@ -121,8 +126,10 @@ bool cmdline_parse(struct view text, struct cmdline *out, struct err *e) {
     for (struct view p = next_parameter(&text); p.n && !view_is(p, "--"); p = next_parameter(&text)) {
         struct view value = p, key = view_cut(&value, '=', NULL);
         if (view_is(key, "ip") && !parse_ip(p, value, &c, e)) return false;
-        if (view_is(key, "plinth.dns")) late_dns = p;
-        else if (view_starts(key, VIEW("plinth."))) return bad(p, "unknown parameter", e);
+        if (view_is(key, "plinth.dns"))
+            late_dns = p;
+        else if (view_starts(key, VIEW("plinth.")))
+            return bad(p, "unknown parameter", e);
     }
     if (late_dns.n && !parse_dns(late_dns, view_skip(late_dns, sizeof "plinth.dns"), &c, e)) return false;
     *out = c;

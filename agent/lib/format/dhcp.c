@@ -5,11 +5,11 @@
 #include "base/writer.h"
 
 enum { IP = 20, UDP = 8, PORT_SERVER = 67, PORT_CLIENT = 68, PROTOCOL_UDP = 17, MESSAGE = DHCP_WRITTEN - IP - UDP };
-enum { COOKIE = 0x63825363, PAD = 0, MASK = 1, ROUTER = 3, DNS = 6, HOSTNAME = 12, DOMAIN = 15, MTU = 26, REQUESTED = 50,
-       LEASE = 51, OVERLOAD = 52, TYPE = 53, SERVER = 54, PARAMETERS = 55, SIZE_MAX_OPTION = 57, CLIENT = 61, ROUTES = 121,
-       END = 255 };
+enum { COOKIE = 0x63825363, PAD = 0, MASK = 1, ROUTER = 3, DNS = 6, HOSTNAME = 12, DOMAIN = 15, MTU = 26 };
+enum { REQUESTED = 50, LEASE = 51, OVERLOAD = 52, TYPE = 53, SERVER = 54, PARAMETERS = 55, SIZE = 57, CLIENT = 61 };
+enum { ROUTES = 121, END = 255 };
 
-/* The Internet checksum (RFC 1071) over `v`, continued from `sum`. Of bytes that hold their own checksum it is 0xffff. */
+/* The Internet checksum (RFC 1071) over `v`, continued from `sum`. Of bytes that hold their own it is 0xffff. */
 static uint32_t checksum(uint32_t sum, struct view v) {
     for (size_t i = 0; i < v.n; i++) sum += (uint32_t)v.p[i] << (i % 2 ? 0 : 8);
     while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
@@ -65,7 +65,7 @@ void dhcp_write(const struct dhcp_client *client, const struct dhcp_reply *offer
         write_option(&w, SERVER, view_of(offer->server, 4));
     }
     write_option(&w, LEASE, view_of(forever, 4));
-    write_option(&w, SIZE_MAX_OPTION, VIEW("\x05\xdc")); /* DHCP_PACKET_MAX */
+    write_option(&w, SIZE, VIEW("\x05\xdc")); /* DHCP_PACKET_MAX */
     write_option(&w, PARAMETERS, view_of(wanted, sizeof wanted));
     write_u8(&w, END);
 
@@ -90,7 +90,8 @@ bool dhcp_unwrap(struct view packet, bool no_checksum, struct view *message, str
     uint8_t protocol = read_u8(&r);
     if (r.bad || version >> 4 != 4 || protocol != PROTOCOL_UDP) return not_ours(e);
     if (header < IP || total < header + UDP || total > packet.n)
-        return err_set(e, ERR_FORMAT, "an IP packet of %zu bytes says it has a header of %zu and %zu in all", packet.n, header, total);
+        return err_set(e, ERR_FORMAT, "an IP packet of %zu bytes says it has a header of %zu and %zu in all", packet.n,
+                       header, total);
     if (fragment & 0x3fff) return not_ours(e); /* no DHCP message is so long */
     struct view addresses = view_of(packet.p + 12, 8), udp = view_of(packet.p + header, total - header);
     r = reader_of(udp);
@@ -100,7 +101,8 @@ bool dhcp_unwrap(struct view packet, bool no_checksum, struct view *message, str
     if (length < UDP || length > udp.n)
         return err_set(e, ERR_FORMAT, "a UDP datagram says it has %u bytes, there are %zu", length, udp.n);
     udp.n = length;
-    if (sum && !no_checksum && udp_checksum(addresses, udp) != 0xffff) return err_set(e, ERR_FORMAT, "wrong UDP checksum");
+    if (sum && !no_checksum && udp_checksum(addresses, udp) != 0xffff)
+        return err_set(e, ERR_FORMAT, "wrong UDP checksum");
     *message = view_skip(udp, UDP);
     return true;
 }
@@ -162,7 +164,8 @@ static struct view name(struct view v) {
     while (v.n && v.p[v.n - 1] == 0) v.n--;
     for (size_t i = 0; i < v.n; i++) {
         uint8_t c = v.p[i], letter = c | 32;
-        if (!(letter >= 'a' && letter <= 'z') && !(c >= '0' && c <= '9') && c != '-' && c != '.') return (struct view){0};
+        if (!(letter >= 'a' && letter <= 'z') && !(c >= '0' && c <= '9') && c != '-' && c != '.')
+            return (struct view){0};
     }
     return v.n > 253 || (v.n && (v.p[0] == '.' || v.p[0] == '-')) ? (struct view){0} : v;
 }
@@ -180,7 +183,8 @@ static bool read_values(const struct options *o, struct dhcp_reply *out, struct 
     if (!fixed(o, LEASE, 4, seconds, e) || !fixed(o, MTU, 2, mtu, e) || !fixed(o, MASK, 4, mask, e)) return false;
     if (!usable(out->address) || !usable(out->server))
         return err_set(e, ERR_FORMAT, "DHCP server %u.%u.%u.%u offers %u.%u.%u.%u", out->server[0], out->server[1],
-                       out->server[2], out->server[3], out->address[0], out->address[1], out->address[2], out->address[3]);
+                       out->server[2], out->server[3], out->address[0], out->address[1], out->address[2],
+                       out->address[3]);
     out->seconds = (uint32_t)seconds[0] << 24 | (uint32_t)seconds[1] << 16 | (uint32_t)seconds[2] << 8 | seconds[3];
     out->mtu = (uint16_t)(mtu[0] << 8 | mtu[1]);
     if (out->mtu && out->mtu < 576) return err_set(e, ERR_FORMAT, "an MTU of %u bytes in the DHCP answer", out->mtu);

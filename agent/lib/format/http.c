@@ -2,7 +2,8 @@
 #include "format/http.h"
 
 static bool is_token_char(uint8_t c) {
-    return c && ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || strchr("!#$%&'*+-.^_`|~", c));
+    return c &&
+           ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || strchr("!#$%&'*+-.^_`|~", c));
 }
 
 static struct view cut_token(struct view *rest) {
@@ -52,9 +53,10 @@ struct view http_field_first(const struct http_head *h, const char *name) {
 static bool parse_framing(struct http_head *h, bool http10, struct err *e) {
     struct view coding, length, again;
     size_t at = 0, other = 0;
-    bool coded = http_field(h, "transfer-encoding", &at, &coding), sized = http_field(h, "content-length", &other, &length);
-    if ((coded && http_field(h, "transfer-encoding", &at, &again)) || (sized && http_field(h, "content-length", &other, &again)) ||
-        (coded && sized))
+    bool coded = http_field(h, "transfer-encoding", &at, &coding),
+         sized = http_field(h, "content-length", &other, &length);
+    if ((coded && http_field(h, "transfer-encoding", &at, &again)) ||
+        (sized && http_field(h, "content-length", &other, &again)) || (coded && sized))
         return err_set(e, ERR_FORMAT, "HTTP: more than one field says how long the body is");
     h->framing = HTTP_CLOSE;
     if (h->status < 200 || h->status == 204 || h->status == 304) {
@@ -78,8 +80,9 @@ bool http_head_parse(struct view bytes, struct http_head *out, struct err *e) {
     shown = view_cut(&shown, '\r', NULL);
     uint64_t status;
     bool http10 = view_starts(bytes, VIEW("HTTP/1.0 "));
-    if ((!http10 && !view_starts(bytes, VIEW("HTTP/1.1 "))) || !next_line(&rest, &line) || (line.n > 12 && line.p[12] != ' ') ||
-        !view_u64(view_first(view_skip(line, 9), 3), 599, &status) || status < 100)
+    if ((!http10 && !view_starts(bytes, VIEW("HTTP/1.1 "))) || !next_line(&rest, &line) ||
+        (line.n > 12 && line.p[12] != ' ') || !view_u64(view_first(view_skip(line, 9), 3), 599, &status) ||
+        status < 100)
         return err_set(e, ERR_FORMAT, "not an HTTP/1.1 answer: '%.*s'", VIEW_ARG(shown));
     h.status = (unsigned)status;
     h.fields = rest;
@@ -101,7 +104,17 @@ bool http_head_parse(struct view bytes, struct http_head *out, struct err *e) {
     return true;
 }
 
-enum { CHUNK_SIZE, CHUNK_EXTENSION, CHUNK_SIZE_LF, CHUNK_BODY, CHUNK_BODY_CR, CHUNK_BODY_LF, CHUNK_TRAILER, CHUNK_TRAILER_LF, CHUNK_DONE };
+enum {
+    CHUNK_SIZE,
+    CHUNK_EXTENSION,
+    CHUNK_SIZE_LF,
+    CHUNK_BODY,
+    CHUNK_BODY_CR,
+    CHUNK_BODY_LF,
+    CHUNK_TRAILER,
+    CHUNK_TRAILER_LF,
+    CHUNK_DONE
+};
 #define CHUNK_LINE_MAX 8192u
 
 static int hex_value(uint8_t c) {
@@ -110,7 +123,8 @@ static int hex_value(uint8_t c) {
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* One byte outside the chunks' bodies. `length` counts digits, then extension bytes; in the trailer it counts all bytes, with `left` the current line's. */
+/* One byte outside the chunks' bodies. `length` counts digits, then extension bytes; in the trailer it counts all
+ * bytes, with `left` the current line's. */
 static bool chunk_byte(struct http_chunks *c, uint8_t b) {
     switch (c->state) {
     case CHUNK_SIZE:
@@ -127,17 +141,24 @@ static bool chunk_byte(struct http_chunks *c, uint8_t b) {
         c->state = c->left ? CHUNK_BODY : CHUNK_TRAILER;
         c->length = 0;
         return b == '\n';
-    case CHUNK_BODY_CR: c->state = CHUNK_BODY_LF; return b == '\r';
-    case CHUNK_BODY_LF: c->state = CHUNK_SIZE; return b == '\n';
+    case CHUNK_BODY_CR:
+        c->state = CHUNK_BODY_LF;
+        return b == '\r';
+    case CHUNK_BODY_LF:
+        c->state = CHUNK_SIZE;
+        return b == '\n';
     case CHUNK_TRAILER:
-        if (b == '\r') c->state = CHUNK_TRAILER_LF;
-        else c->left++;
+        if (b == '\r')
+            c->state = CHUNK_TRAILER_LF;
+        else
+            c->left++;
         return b != '\n' && ++c->length < CHUNK_LINE_MAX;
     case CHUNK_TRAILER_LF:
         c->state = c->left ? CHUNK_TRAILER : CHUNK_DONE;
         c->left = 0;
         return b == '\n';
-    default: return false;
+    default:
+        return false;
     }
 }
 
@@ -207,8 +228,9 @@ bool http_content_range_parse(struct view value, uint64_t *first, uint64_t *last
     struct view rest = view_skip(value, 6);
     struct view a = view_cut(&rest, '-', NULL), b = view_cut(&rest, '/', NULL);
     uint64_t from, to, all = UINT64_MAX;
-    if (!view_eq_nocase(view_first(value, 6), VIEW("bytes ")) || !view_u64(a, INT64_MAX, &from) || !view_u64(b, INT64_MAX, &to) ||
-        !(view_is(rest, "*") || view_u64(rest, INT64_MAX, &all)) || to < from || to >= all)
+    if (!view_eq_nocase(view_first(value, 6), VIEW("bytes ")) || !view_u64(a, INT64_MAX, &from) ||
+        !view_u64(b, INT64_MAX, &to) || !(view_is(rest, "*") || view_u64(rest, INT64_MAX, &all)) || to < from ||
+        to >= all)
         return err_set(e, ERR_FORMAT, "HTTP: Content-Range is malformed: '%.*s'", VIEW_ARG(value));
     *first = from;
     *last = to;

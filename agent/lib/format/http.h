@@ -1,7 +1,7 @@
 /* http: response heads, chunked bodies and the few header values of a registry client (RFC 9110, RFC 9112).
  *
- * Pure and strict: CRLF line ends only, no folded lines, no control characters, a framing that cannot be read in two ways. Views
- * point into the caller's bytes. All errors are ERR_FORMAT. */
+ * Pure and strict: CRLF line ends only, no folded lines, no control characters, a framing that cannot be read in two
+ * ways. Views point into the caller's bytes. All errors are ERR_FORMAT. */
 #ifndef PLINTH_FORMAT_HTTP_H
 #define PLINTH_FORMAT_HTTP_H
 
@@ -22,12 +22,13 @@ struct http_head {
     struct view fields; /* the lines after the first, each with its CRLF */
 };
 
-/* Length of the head with its empty line, or 0 when `bytes` does not hold all of it. Looks from `from` on (what was seen before). */
+/* Length of the head with its empty line, or 0 when `bytes` does not hold all of it. Looks from `from` on (what was
+ * seen before). */
 size_t http_head_length(struct view bytes, size_t from);
 /* `bytes` is a whole head, as http_head_length found it. */
 bool http_head_parse(struct view bytes, struct http_head *out, struct err *e);
-/* The value of the first field of this name at or after *at (a byte offset into fields, 0 to begin), trimmed; *at is moved
- * behind it. False when there is none. */
+/* The value of the first field of this name at or after *at (a byte offset into fields, 0 to begin), trimmed; *at is
+ * moved behind it. False when there is none. */
 bool http_field(const struct http_head *h, const char *name, size_t *at, struct view *value);
 /* The first one, or an empty view. */
 struct view http_field_first(const struct http_head *h, const char *name);
@@ -38,11 +39,12 @@ struct http_chunks {
     uint64_t left;   /* of the current chunk */
     unsigned length; /* of the current line */
 };
-/* Takes from *in: *body is the next run of body bytes (may be empty while lines are read), *done true behind the last chunk and its
- * trailer. Chunk extensions and trailers are skipped, at most 8 KiB of them. */
+/* Takes from *in: *body is the next run of body bytes (may be empty while lines are read), *done true behind the last
+ * chunk and its trailer. Chunk extensions and trailers are skipped, at most 8 KiB of them. */
 bool http_chunks_next(struct http_chunks *c, struct view *in, struct view *body, bool *done, struct err *e);
 
-/* WWW-Authenticate: which of the two schemes registries use are offered. Call once per field with the same struct, zeroed first. */
+/* WWW-Authenticate: which of the two schemes registries use are offered. Call once per field with the same struct,
+ * zeroed first. */
 struct http_challenge {
     bool basic, bearer;
     struct view realm, service, scope; /* of the first Bearer challenge; without quotes */

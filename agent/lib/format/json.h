@@ -12,7 +12,8 @@
 
 typedef struct yyjson_val json; /* opaque; NULL stands for "absent" in every function here */
 
-/* Parses the whole of `text` into `a` (about 4 times the text). */
+/* Parses the whole of `text` into `a`: about 4 times the text, at most 13 times ("[0,0,0..."). ERR_SYSTEM when `a` is
+ * too small. */
 bool json_parse(struct view text, struct arena *a, const json **root, struct err *e);
 
 bool json_is_object(const json *v);
@@ -48,7 +49,8 @@ bool json_need_text(const json *object, const char *name, const char *where, str
 bool json_need_u64(const json *object, const char *name, const char *where, uint64_t *out, struct err *e);
 bool json_need_object(const json *object, const char *name, const char *where, const json **out, struct err *e);
 bool json_need_array(const json *object, const char *name, const char *where, const json **out, struct err *e);
-/* Every member's name must be one of `names` (NULL-terminated); else ERR_USAGE naming the unknown member and the known ones. */
+/* Every member's name must be one of `names` (NULL-terminated); else ERR_USAGE naming the unknown member and the known
+ * ones. */
 bool json_only(const json *object, const char *const *names, const char *where, struct err *e);
 
 #endif

@@ -1,9 +1,7 @@
 /* see url.h */
 #include "format/url.h"
 
-static bool is_alnum(uint8_t c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
+static bool is_alnum(uint8_t c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
 static bool only(struct view v, const char *others) {
     for (size_t i = 0; i < v.n; i++)
@@ -43,11 +41,13 @@ bool url_parse(struct view text, struct url *out, struct err *e) {
     struct url u = {0};
     if (text.n > URL_MAX) return bad(text, "longer than 8192 bytes", e);
     for (size_t i = 0; i < text.n; i++)
-        if (text.p[i] <= 0x20 || text.p[i] >= 0x7f || text.p[i] == '\\') return bad(text, "a byte that no URL may hold", e);
+        if (text.p[i] <= 0x20 || text.p[i] >= 0x7f || text.p[i] == '\\')
+            return bad(text, "a byte that no URL may hold", e);
     struct view rest = text;
     rest = view_cut(&rest, '#', NULL);
     u.https = view_eq_nocase(view_first(rest, 8), VIEW("https://"));
-    if (!u.https && !view_eq_nocase(view_first(rest, 7), VIEW("http://"))) return bad(text, "neither https nor http", e);
+    if (!u.https && !view_eq_nocase(view_first(rest, 7), VIEW("http://")))
+        return bad(text, "neither https nor http", e);
     rest = view_skip(rest, u.https ? 8 : 7);
     size_t n = 0;
     while (n < rest.n && rest.p[n] != '/' && rest.p[n] != '?') n++;

@@ -216,8 +216,8 @@ bool index_select(struct view bytes, const struct platform *want, struct arena *
         if (!view_is(json_text(json_get(platform, "os")), "unknown")) write_platform(&w, platform);
     }
     if (w.n == 0) write_text(&w, "nothing");
-    return err_set(e, ERR_FORMAT, "index: it offers %.*s%s, %s/%s%s%s is needed", (int)w.n, offer, w.full ? " and more" : "",
-                   want->os, want->architecture, want->variant[0] ? "/" : "", want->variant);
+    return err_set(e, ERR_FORMAT, "index: it offers %.*s%s, %s/%s%s%s is needed", (int)w.n, offer,
+                   w.full ? " and more" : "", want->os, want->architecture, want->variant[0] ? "/" : "", want->variant);
 }
 
 bool signature_manifest_parse(struct view bytes, struct arena *a, struct signature_entry *out, size_t max,

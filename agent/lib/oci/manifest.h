@@ -43,12 +43,15 @@ bool manifest_kind_of(const struct view bytes, struct view content_type, struct 
                       struct err *e);
 
 /* Decodes an image manifest. Refused: unknown layer or config media type, `urls` in a descriptor (CVE-2020-15157),
- * a negative, fractional or zero config size, sizes above 2^53, more than LAYERS_MAX layers, `data` is ignored. */
+ * a negative, fractional or zero size, a config above CONFIG_MAX, sizes above 2^53, no layer or more than LAYERS_MAX, a
+ * schemaVersion other than 2. `data`, `subject`, `annotations` are ignored. The views live in `a`. */
 bool manifest_parse(struct view bytes, struct arena *a, struct manifest *out, struct err *e);
 
-/* The first entry of an index that fits `want` (os, architecture, variant where both name one; amd64 without variant).
- * BuildKit's attestation entries (unknown/unknown) never fit. ERR_FORMAT naming what the index offers when none does. */
-bool index_select(struct view bytes, const struct platform *want, struct arena *a, struct descriptor *out, struct err *e);
+/* The first entry of an index that is an image manifest and fits `want`: os, architecture, and the variant where the
+ * entry names one (a wish without variant takes the baseline: amd64/v1, arm64/v8). BuildKit's attestation entries
+ * (unknown/unknown) never fit. ERR_FORMAT naming what the index offers when none does. */
+bool index_select(struct view bytes, const struct platform *want, struct arena *a, struct descriptor *out,
+                  struct err *e);
 
 /* The signature manifest at a `.sig` tag: descriptors of its layers with the one annotation that matters. Unverified
  * reading, used by the fetch worker. At most `max` entries; more is an error. */
@@ -56,7 +59,7 @@ struct signature_entry {
     struct descriptor payload;
     struct view signature; /* annotation dev.cosignproject.cosign/signature (base64 text), empty when absent */
 };
-bool signature_manifest_parse(struct view bytes, struct arena *a, struct signature_entry *out, size_t max, size_t *count,
-                              struct err *e);
+bool signature_manifest_parse(struct view bytes, struct arena *a, struct signature_entry *out, size_t max,
+                              size_t *count, struct err *e);
 
 #endif

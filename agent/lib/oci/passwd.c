@@ -37,7 +37,8 @@ static bool is_member(struct view list, struct view name) {
 static bool find_user(struct view who, struct view passwd, struct passwd_user *out, struct view *name, struct err *e) {
     struct view field[6];
     bool number = parse_id(who, &out->uid);
-    if (!number && is_digits(who)) return err_set(e, ERR_FORMAT, "user: id %.*s is too large", VIEW_ARG(view_first(who, 100)));
+    if (!number && is_digits(who))
+        return err_set(e, ERR_FORMAT, "user: id %.*s is too large", VIEW_ARG(view_first(who, 100)));
     while (next_entry(&passwd, field, 6)) {
         uint32_t uid, gid;
         if (!parse_id(field[2], &uid) || !parse_id(field[3], &gid)) continue;

@@ -20,8 +20,8 @@ struct passwd_user {
     struct view home;                   /* into `passwd`; empty when unknown */
 };
 
-/* `passwd` and `group` are the files' bytes, empty when absent. An explicit group drops the supplementary ones. ERR_FORMAT:
- * a name that the files do not have, an id above PASSWD_ID_MAX, more groups than PASSWD_GROUPS_MAX. */
+/* `passwd` and `group` are the files' bytes, empty when absent. An explicit group drops the supplementary ones.
+ * ERR_FORMAT: a name that the files do not have, an id above PASSWD_ID_MAX, more groups than PASSWD_GROUPS_MAX. */
 bool passwd_resolve(struct view user, struct view passwd, struct view group, struct passwd_user *out, struct err *e);
 
 #endif

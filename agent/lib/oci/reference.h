@@ -4,8 +4,8 @@
  *   oci:DIRECTORY[:TAG][@sha256:...]                         (host tool only)
  *
  * Grammar of distribution-spec "Pulling manifests" (name, tag) and image-spec digest. A host needs a dot, a port, or to
- * be "localhost": short names of one vendor's hub are refused, because a measured policy must say where an image is from.
- * Without tag and digest the tag is "latest". */
+ * be "localhost": short names of one vendor's hub are refused, because a measured policy must say where an image is
+ * from. Without tag and digest the tag is "latest". */
 #ifndef PLINTH_OCI_REFERENCE_H
 #define PLINTH_OCI_REFERENCE_H
 
@@ -28,8 +28,8 @@ struct reference {
 bool reference_parse(struct view text, bool layouts, struct reference *out, struct err *e);
 /* The canonical text: docker:// form without scheme for registries ("host/repo:tag@digest"), "oci:dir:tag@digest". */
 void reference_text(const struct reference *r, char *out, size_t size);
-/* Repository on a mirror "host[/prefix]": without prefix the same repository, with one the prefix stands for all but the
- * last component ("cache.example/acme" for "registry.example/x/web" gives host cache.example, acme/web). */
+/* Repository on a mirror "host[/prefix]": without prefix the same repository, with one the prefix stands for all but
+ * the last component ("cache.example/acme" for "registry.example/x/web" gives host cache.example, acme/web). */
 bool reference_mirror(const struct reference *r, struct view mirror, struct reference *out, struct err *e);
 
 #endif

@@ -1,7 +1,7 @@
 /* policy: the measured file that says what may run (design.md "Policy file"). JSON; unknown members are errors.
  *
- * All views live in the arena given to policy_parse. Every secure choice is the default; `weaknesses` lists the weaker ones that
- * the file takes by name, to be printed at boot and put into the event log. */
+ * All views live in the arena given to policy_parse. Every secure choice is the default; `weaknesses` lists the weaker
+ * ones that the file takes by name, to be printed at boot and put into the event log. */
 #ifndef PLINTH_TRUST_POLICY_H
 #define PLINTH_TRUST_POLICY_H
 
@@ -50,14 +50,14 @@ struct policy {
 
     struct text_list args; /* run.args: replaces entrypoint and cmd when has_args */
     bool has_args;
-    struct text_list env;  /* run.env as "NAME=value", replacing or adding to the image's */
-    struct view user;      /* run.user, empty: the image's */
+    struct text_list env; /* run.env as "NAME=value", replacing or adding to the image's */
+    struct view user;     /* run.user, empty: the image's */
 
     struct {
         uint32_t layers;
-        uint64_t bytes;   /* unpacked, all layers together */
-        uint64_t files;   /* tar entries, all layers together */
-        uint32_t seconds; /* for the whole pull */
+        uint64_t bytes;     /* unpacked, all layers together */
+        uint64_t files;     /* tar entries, all layers together */
+        uint32_t seconds;   /* for the whole pull */
         bool allow_devices; /* device nodes in layers */
     } limits;
 
@@ -67,13 +67,14 @@ struct policy {
 /* Members: image, registry{mirrors, ca, auth{auths{HOST{auth | username,password}}}, allowHttp},
  * signatures{threshold, keys[{name, pem}], allowUnsigned}, tee, register{pcr}, run{mode ("exec"), args, env, user},
  * limits{layers, bytes (number or "8GiB"), files, seconds, allowDevices}.
- * ERR_USAGE with the member's path for: not JSON, unknown member, wrong type, unreadable or duplicate key (same SPKI or same
- * name), threshold 0 or above the number of keys ("no way to be satisfied"), no signatures member and no allowUnsigned, both
- * keys and allowUnsigned, pcr out of 8..15, limits of zero, CA without a certificate. */
+ * ERR_USAGE with the member's path for: not JSON, unknown member, wrong type, unreadable or duplicate key (same SPKI or
+ * same name), threshold (all keys when absent) 0 or above the number of keys ("no way to be satisfied"), no signatures
+ * member and no allowUnsigned, both keys and allowUnsigned, pcr out of 8..15, limits of zero, CA without a certificate.
+ */
 bool policy_parse(struct view bytes, struct arena *a, struct policy *out, struct err *e);
 
-/* "user:password" for a registry host and repository: the longest entry that is the host or "host/prefix" of the repository;
- * empty when none. */
+/* "user:password" for a registry host and repository: the longest entry that is the host or "host/prefix" of the
+ * repository; empty when none. */
 struct view policy_credential(const struct policy *p, struct view host, struct view repository);
 
 #endif

@@ -1,7 +1,7 @@
 /* signature: which of the policy's keys signed this image (cosign SIGNATURE_SPEC.md).
  *
- * The fetch worker hands over candidates, all unverified. A payload is parsed only after a signature by a policy key holds
- * over its bytes. */
+ * The fetch worker hands over candidates, all unverified. A payload is parsed only after a signature by a policy key
+ * holds over its bytes. */
 #ifndef PLINTH_TRUST_SIGNATURE_H
 #define PLINTH_TRUST_SIGNATURE_H
 
@@ -20,9 +20,9 @@ struct signature_candidate {
 
 /* One policy key that counts, at most one per key. */
 struct signature_match {
-    size_t key;             /* index into policy->keys */
+    size_t key; /* index into policy->keys */
     enum signature_form form;
-    struct digest digest;   /* what it signed: the manifest, or the index that led to it */
+    struct digest digest; /* what it signed: the manifest, or the index that led to it */
 };
 
 struct signature_verdict {
@@ -30,10 +30,11 @@ struct signature_verdict {
     struct signature_match matches[KEYS_MAX];
 };
 
-/* Checks all candidates against all keys. `digests` are the acceptable digests (manifest first, then the index or NULL).
- * True when at least policy->threshold distinct keys each have one good signature. Else ERR_SIGNATURE: how many of how many,
- * which keys are missing, and the nearest miss: "no signature", "signed by a key outside the policy", "signature by 'builder' is for
- * sha256:.., the image is sha256:..", "payload: critical.type is ...". `out` is filled in either case. */
+/* Checks all candidates against all keys. `digests` are the acceptable digests (manifest first, then the index or
+ * NULL). True when at least policy->threshold distinct keys each have one good signature. Else ERR_SIGNATURE: how many
+ * of how many, which keys are missing, and the nearest miss: "no signature", "signed by a key outside the policy",
+ * "signature by 'builder' is for sha256:.., the image is sha256:..", "payload: critical.type is ...". `out` is filled
+ * in either case. */
 bool signature_check(const struct policy *policy, const struct signature_candidate *candidates, size_t candidate_count,
                      const struct digest *manifest, const struct digest *index, struct arena *a,
                      struct signature_verdict *out, struct err *e);

@@ -1,9 +1,11 @@
-/* guest_probe: the entrypoint of test images. Prints what a container's process sees as "probe.key=value" lines, the last of them
- * "probe.end=1"; then it ends (as PID 1: with a kernel panic, which panic=-1 and QEMU's -no-reboot make an end of the machine).
+/* guest_probe: the entrypoint of test images. Prints what a container's process sees as "probe.key=value" lines, the
+ * last of them "probe.end=1"; then it ends (as PID 1: with a kernel panic, which panic=-1 and QEMU's -no-reboot make an
+ * end of the machine).
  *
  *     musl-gcc -static -Os -s -o probe probe.c
  *
- * Arguments: "sleep" waits for ever instead of ending; others are only shown. Values hold no line breaks: they are shown as "\n". */
+ * Arguments: "ls:PATH" lists a directory; "sleep" waits for ever instead of ending; others are only shown. Values hold no line breaks: they are
+ * shown as "\n". */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -48,8 +50,10 @@ static void show_file(const char *key, const char *path) {
     char text[4096];
     int fd = open(path, O_RDONLY | O_NONBLOCK);
     ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-    if (n < 0) show(key, "(%s)", strerror(errno));
-    else text[n] = 0, show(key, "%s", text);
+    if (n < 0)
+        show(key, "(%s)", strerror(errno));
+    else
+        text[n] = 0, show(key, "%s", text);
     if (fd >= 0) close(fd);
 }
 
@@ -69,8 +73,8 @@ static void show_list(const char *key, const char *path) {
 
 /* Selected lines of /proc/self/status: capabilities, no_new_privs, signal masks. */
 static void show_status(void) {
-    static const char *const wanted[] = {"CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp", "SigBlk", "SigIgn",
-                                         "SigCgt", "Umask", "Groups"};
+    static const char *const wanted[] = {"CapInh",  "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs",
+                                         "Seccomp", "SigBlk", "SigIgn", "SigCgt", "Umask",  "Groups"};
     char line[512];
     FILE *f = fopen("/proc/self/status", "r");
     while (f && fgets(line, sizeof line, f))
@@ -129,7 +133,8 @@ static void try_escape(void) {
         mkdir("/tmp/out", 0755);
         int failed = chroot("/tmp/out");
         for (int i = 0; i < 32 && !failed; i++) failed = chdir("..");
-        if (failed || chroot(".")) show("escape.chroot", "%s", strerror(errno));
+        if (failed || chroot("."))
+            show("escape.chroot", "%s", strerror(errno));
         else {
             show_list("escape.root", "/");
             show("escape.init", "%s", try_open("/init", O_RDONLY));
@@ -161,11 +166,47 @@ static void try_exec(const char *key, const char *path) {
 }
 
 int main(int argc, char **argv) {
-    static const char *const paths[] = {"/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
-        "/proc/timer_list", "/proc/sched_debug", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap", "/proc/bus", "/proc/fs",
-        "/proc/irq", "/proc/sys", "/proc/sysrq-trigger", "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty",
-        "/dev/console", "/dev/ptmx", "/dev/fd", "/dev/stdin", "/dev/stdout", "/dev/pts", "/dev/shm", "/dev/mqueue", "/dev/tpm0", "/dev/tpmrm0",
-        "/dev/mem", "/tmp", "/run", "/run/plinth", "/run/plinth/evidence.json", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/init"};
+    static const char *const paths[] = {"/proc/acpi",
+                                        "/proc/asound",
+                                        "/proc/interrupts",
+                                        "/proc/kcore",
+                                        "/proc/keys",
+                                        "/proc/latency_stats",
+                                        "/proc/timer_list",
+                                        "/proc/sched_debug",
+                                        "/proc/scsi",
+                                        "/sys/firmware",
+                                        "/sys/devices/virtual/powercap",
+                                        "/proc/bus",
+                                        "/proc/fs",
+                                        "/proc/irq",
+                                        "/proc/sys",
+                                        "/proc/sysrq-trigger",
+                                        "/dev/null",
+                                        "/dev/zero",
+                                        "/dev/full",
+                                        "/dev/random",
+                                        "/dev/urandom",
+                                        "/dev/tty",
+                                        "/dev/console",
+                                        "/dev/ptmx",
+                                        "/dev/fd",
+                                        "/dev/stdin",
+                                        "/dev/stdout",
+                                        "/dev/pts",
+                                        "/dev/shm",
+                                        "/dev/mqueue",
+                                        "/dev/tpm0",
+                                        "/dev/tpmrm0",
+                                        "/dev/mem",
+                                        "/tmp",
+                                        "/run",
+                                        "/run/plinth",
+                                        "/run/plinth/evidence.json",
+                                        "/etc/hosts",
+                                        "/etc/hostname",
+                                        "/etc/resolv.conf",
+                                        "/init"};
     char text[4096], key[64];
     gid_t groups[256];
     struct rlimit files;
@@ -180,6 +221,8 @@ int main(int argc, char **argv) {
     show("groups", "%s", text);
     for (int i = 0; i < argc; i++) snprintf(key, sizeof key, "arg.%d", i), show(key, "%s", argv[i]);
     for (int i = 0; environ[i]; i++) snprintf(key, sizeof key, "env.%d", i), show(key, "%s", environ[i]);
+    for (int i = 0; i < argc; i++)
+        if (strncmp(argv[i], "ls:", 3) == 0) show_list(argv[i], argv[i] + 3);
     show("cwd", "%s", getcwd(text, sizeof text) ? text : strerror(errno));
     show("hostname", "%s", gethostname(text, sizeof text) ? strerror(errno) : text);
     show("session", "%d %d", getsid(0), getpgrp());

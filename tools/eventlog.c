@@ -1,5 +1,5 @@
 /* see eventlog.h */
-#include "tee/eventlog.h"
+#include "tools/eventlog.h"
 
 #include "base/reader.h"
 

@@ -1,7 +1,7 @@
 /* eventlog: reading and replaying TCG event logs (PC Client Platform Firmware Profile 1.05, section 10): the SHA-1 form, the
  * crypto-agile form (also a CCEL's data), Plinth's own log. Used by the host tool and by tests; PID 1 only writes logs. */
-#ifndef PLINTH_TEE_EVENTLOG_H
-#define PLINTH_TEE_EVENTLOG_H
+#ifndef PLINTH_TOOLS_EVENTLOG_H
+#define PLINTH_TOOLS_EVENTLOG_H
 
 #include "base/err.h"
 #include "base/view.h"
