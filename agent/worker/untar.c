@@ -389,6 +389,7 @@ static bool check_entry(struct untar *u, bool *skip, struct err *e) {
     *skip = false;
     switch (u->type) {
     case 0:
+        if (!archive_entry_hardlink(u->entry)) return err_set(e, ERR_FORMAT, "a hard link without a target");
         return size == 0 || err_set(e, ERR_FORMAT, "a hard link with content; readers differ on what that means");
     case AE_IFREG:
         if (size >= 0 && (uint64_t)size <= u->job->bytes_max - u->logical) {

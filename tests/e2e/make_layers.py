@@ -195,6 +195,7 @@ HOSTILE = [
     Case("hardlink-directory", [layer(directory("d"), hardlink("a", "d"))], "directory"),
     Case("hardlink-whiteout", [layer(entry(".wh.b"), hardlink("a", "b"))], "not in this layer"),
     Case("hardlink-content", [layer(pax({"mtime": "1"}) + entry("b", HI), pax({"size": "3"}) + hardlink("a", "b") + pad(HI))], "hard link with content"),
+    Case("hardlink-empty", [layer(entry("b", HI), hardlink("a", ""))], "without a target"),
     Case("hardlink-root", [layer(hardlink("a", "."))], "not in this layer"),
     # whiteouts
     Case("whiteout-bare", [layer(entry(".wh."))], "whiteout"),
