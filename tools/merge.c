@@ -65,11 +65,12 @@ static bool remove_simple(int at, const char *name) {
 
 static bool is_spared(int at, const char *name, const struct stat *spare) {
     struct stat s;
-    return spare && fstatat(at, name, &s, AT_SYMLINK_NOFOLLOW) == 0 && s.st_dev == spare->st_dev && s.st_ino == spare->st_ino;
+    return spare && fstatat(at, name, &s, AT_SYMLINK_NOFOLLOW) == 0 && s.st_dev == spare->st_dev &&
+           s.st_ino == spare->st_ino;
 }
 
-/* Empties the directory `fd` but for `spare` (may be NULL) and closes it. A directory that was emptied is found again by its parent,
- * and goes then. */
+/* Empties the directory `fd` but for `spare` (may be NULL) and closes it. A directory that was emptied is found again
+ * by its parent, and goes then. */
 static bool clear(int fd, const struct stat *spare, struct err *e) {
     DIR *stack[LEVELS];
     struct stat s;
@@ -107,8 +108,8 @@ bool merge_clear(int dir_fd, struct err *e) {
 
 /* ---- merging ---- */
 
-/* `from` is a directory of the layer. `into`: its counterpart in the result, or -1 when `from` was moved there as a whole and only
- * its nodes are looked for. */
+/* `from` is a directory of the layer. `into`: its counterpart in the result, or -1 when `from` was moved there as a
+ * whole and only its nodes are looked for. */
 struct level {
     DIR *from;
     int into;
@@ -128,9 +129,10 @@ static bool is_node(int at, const char *name) {
     return fstatat(at, name, &s, AT_SYMLINK_NOFOLLOW) == 0 && S_ISCHR(s.st_mode) && s.st_rdev == 0;
 }
 
-/* Takes both descriptors. `upper` and `lower`: attributes before anything was touched; `lower` NULL when no layer gave any. */
-static bool push(struct merge *m, const char *name, int from, const struct stat *upper, int into, const struct stat *lower,
-                 struct err *e) {
+/* Takes both descriptors. `upper` and `lower`: attributes before anything was touched; `lower` NULL when no layer gave
+ * any. */
+static bool push(struct merge *m, const char *name, int from, const struct stat *upper, int into,
+                 const struct stat *lower, struct err *e) {
     struct level *l = &m->levels[m->n];
     if (m->n == LEVELS) {
         close(from);
@@ -166,7 +168,8 @@ static bool copy_xattrs(int from, int into, struct err *e) {
     for (char *p = names; ok && n > 0 && p < names + n; p += strlen(p) + 1) {
         if (strncmp(p, "user.", 5) != 0) continue;
         ssize_t size = fgetxattr(from, p, value, XATTRS_MAX);
-        ok = (size >= 0 && fsetxattr(into, p, value, (size_t)size, 0) == 0) || err_sys(e, "cannot copy the attribute %s", p);
+        ok = (size >= 0 && fsetxattr(into, p, value, (size_t)size, 0) == 0) ||
+             err_sys(e, "cannot copy the attribute %s", p);
     }
     free(names);
     return ok;
@@ -178,7 +181,9 @@ static bool pop(struct merge *m, struct err *e) {
     const struct timespec times[2] = {s->st_mtim, s->st_mtim};
     int fd = l->into >= 0 ? l->into : dirfd(l->from);
     bool ok = l->into < 0 || l->implied || copy_xattrs(dirfd(l->from), l->into, e);
-    if (ok && ((geteuid() == 0 && fchown(fd, s->st_uid, s->st_gid)) || fchmod(fd, s->st_mode & 07777) || futimens(fd, times)))
+    if (ok && geteuid() == 0 && fchown(fd, s->st_uid, s->st_gid))
+        ok = err_sys(e, "cannot set the owner of %s", l->name);
+    if (ok && (fchmod(fd, s->st_mode & 07777) || futimens(fd, times)))
         ok = err_sys(e, "cannot set the attributes of %s", l->name);
     if (ok && l->into >= 0 && m->n && unlinkat(dirfd(m->levels[m->n - 1].from), l->name, AT_REMOVEDIR))
         ok = err_sys(e, "cannot remove the layer's %s after it was merged", l->name);

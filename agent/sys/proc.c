@@ -88,7 +88,7 @@ static bool verdict(const char *name, int status, bool late, struct err *e) {
     if (!signal && !code) return true;
     if (signal == SIGSYS) {
         err_set(e, ERR_SYSTEM, "the %s worker was stopped by its confinement (SIGSYS)", duty);
-        return err_mend(e, "it asked for something outside its duty: keep the image, it may hold an attack; else this is a bug");
+        return err_mend(e, "it asked for what is not its duty: the image may hold an attack, or this is a bug");
     }
     if (signal == SIGKILL) {
         err_set(e, ERR_SYSTEM, "the %s worker was killed (SIGKILL), probably for lack of memory", duty);

@@ -37,7 +37,7 @@ static void close_others(enum confine_role role) {
     for (size_t i = 0; i < 2; i++)
         if (!(roles[i] & 1u << role)) close(fds[i]);
     if (syscall(SYS_close_range, WORKER_ROOM + 1, ~0u, 0) == 0) return;
-    for (int fd = WORKER_ROOM + 1; fd < 1024; fd++) close(fd); /* Linux before 5.9; proc_start's are all close-on-exec anyway */
+    for (int fd = WORKER_ROOM + 1; fd < 1024; fd++) close(fd); /* Linux before 5.9; ours are close-on-exec anyway */
 }
 
 static bool lower_limit(int what, rlim_t value, struct err *e) {
@@ -113,7 +113,7 @@ static bool enter_room(enum confine_role role, struct err *e) {
     if (abi >= 1 && !(abi == 1 && rooted)) return landlock_enter(role, room, abi, e);
     if (rooted || role == CONFINE_ADDRESS) return true;
     errno = room ? refusal : ENOSYS;
-    err_sys(e, "the worker cannot be confined: the kernel has no Landlock, and %s", room ? "chroot failed" : "there is no room");
+    err_sys(e, "the worker cannot be confined: no Landlock in the kernel, and %s", room ? "no chroot" : "no room");
     return err_mend(e, "boot a kernel with Landlock (lsm=landlock,...), or run as root");
 }
 
@@ -130,8 +130,8 @@ static bool drop_privileges(enum confine_role role, struct err *e) {
     for (int cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
         if (cap > 63 || !(keep >> cap & 1)) prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-    prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP | SECBIT_NO_SETUID_FIXUP_LOCKED |
-          SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED, 0, 0, 0);
+    unsigned long bits = SECBIT_NOROOT | SECBIT_NO_SETUID_FIXUP | SECBIT_NO_CAP_AMBIENT_RAISE;
+    prctl(PR_SET_SECUREBITS, bits | bits << 1 /* locked */ | SECBIT_KEEP_CAPS_LOCKED, 0, 0, 0);
     /* EINVAL, EPERM: a user namespace without that user; the capabilities go all the same. */
     if (nobody && (setgroups(0, NULL) || setresgid(NOBODY, NOBODY, NOBODY) || setresuid(NOBODY, NOBODY, NOBODY)) &&
         errno != EINVAL && errno != EPERM)
@@ -166,7 +166,8 @@ static bool drop_privileges(enum confine_role role, struct err *e) {
 static const struct sock_filter yes[] = {ALLOW};
 static const struct sock_filter not_executable[] = {ARG(2), IF(JSET, PROT_EXEC, 0, 1), KILL, ALLOW};
 /* F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL are 0 to 4; F_SETOWN and F_SETSIG would be ways to signal others. */
-static const struct sock_filter plain_fcntl[] = {ARG(1), IF(JGT, F_SETFL, 0, 2), IF(JEQ, F_DUPFD_CLOEXEC, 1, 0), KILL, ALLOW};
+static const struct sock_filter plain_fcntl[] = {
+    ARG(1), IF(JGT, F_SETFL, 0, 2), IF(JEQ, F_DUPFD_CLOEXEC, 1, 0), KILL, ALLOW};
 #define WRITING (O_ACCMODE | O_CREAT | O_TRUNC)
 static const struct sock_filter openat_to_read[] = {ARG(2), IF(JSET, WRITING, 0, 1), KILL, ALLOW};
 static const struct sock_filter open_to_read[] = {ARG(1), IF(JSET, WRITING, 0, 1), KILL, ALLOW};
@@ -184,21 +185,26 @@ static const struct rule {
     size_t n;
 } rules[] = {
 #define R(name, roles) {SYS_##name, roles, CHECK(yes)}
-    R(read, ALL), R(write, ALL), R(readv, ALL), R(writev, ALL), R(close, ALL), R(lseek, ALL), R(fstat, ALL), R(ppoll, ALL),
+    R(read, ALL), R(write, ALL), R(readv, ALL), R(writev, ALL), R(close, ALL), R(lseek, ALL), R(fstat, ALL),
     R(sendmsg, ALL), /* frames go over the control socket, which is connected: no other peer can be named */
-    R(munmap, ALL), R(mremap, ALL), R(brk, ALL), R(madvise, ALL), R(futex, ALL), R(getrandom, ALL), R(sched_yield, ALL),
-    R(clock_gettime, ALL), R(gettimeofday, ALL), R(clock_nanosleep, ALL), R(nanosleep, ALL), R(getpid, ALL), R(gettid, ALL),
-    R(rt_sigaction, ALL), R(rt_sigprocmask, ALL), R(rt_sigreturn, ALL), R(restart_syscall, ALL), R(exit, ALL), R(exit_group, ALL),
-    {SYS_mmap, ALL, CHECK(not_executable)}, {SYS_mprotect, ALL, CHECK(not_executable)}, {SYS_fcntl, ALL, CHECK(plain_fcntl)},
-    R(openat, UNPACK), {SYS_openat, FETCH | READER, CHECK(openat_to_read)}, R(newfstatat, UNPACK | READER), R(statx, UNPACK | READER),
-    R(pread64, READER), R(getdents64, READER), R(pwrite64, UNPACK), R(ftruncate, UNPACK), R(mkdirat, UNPACK),
-    R(mknodat, DEVICES), {SYS_mknodat, 1u << CONFINE_UNPACK, CHECK(no_device)}, R(linkat, UNPACK), R(symlinkat, UNPACK), R(unlinkat, UNPACK), R(fchown, UNPACK), R(fchownat, UNPACK), R(fchmod, UNPACK),
-    R(fchmodat, UNPACK), R(utimensat, UNPACK), R(fsetxattr, UNPACK), R(fremovexattr, UNPACK),
-    {SYS_socket, FETCH, CHECK(inet_socket)}, R(connect, FETCH), R(bind, FETCH), R(getsockname, FETCH), R(getpeername, FETCH),
-    R(setsockopt, FETCH), R(getsockopt, FETCH), R(shutdown, FETCH),
+    R(munmap, ALL), R(mremap, ALL), R(brk, ALL), R(madvise, ALL), R(futex, ALL), R(getrandom, ALL), R(ppoll, ALL),
+    R(clock_gettime, ALL), R(gettimeofday, ALL), R(clock_nanosleep, ALL), R(nanosleep, ALL), R(sched_yield, ALL),
+    R(getpid, ALL), R(gettid, ALL), R(rt_sigaction, ALL), R(rt_sigprocmask, ALL), R(rt_sigreturn, ALL),
+    R(restart_syscall, ALL), R(exit, ALL), R(exit_group, ALL),
+    {SYS_mmap, ALL, CHECK(not_executable)}, {SYS_mprotect, ALL, CHECK(not_executable)},
+    {SYS_fcntl, ALL, CHECK(plain_fcntl)},
+    R(openat, UNPACK), {SYS_openat, FETCH | READER, CHECK(openat_to_read)},
+    R(newfstatat, UNPACK | READER), R(statx, UNPACK | READER), R(pread64, READER), R(getdents64, READER),
+    R(mknodat, DEVICES), {SYS_mknodat, 1u << CONFINE_UNPACK, CHECK(no_device)},
+    R(pwrite64, UNPACK), R(ftruncate, UNPACK), R(mkdirat, UNPACK), R(linkat, UNPACK), R(symlinkat, UNPACK),
+    R(unlinkat, UNPACK), R(fchown, UNPACK), R(fchownat, UNPACK), R(fchmod, UNPACK), R(fchmodat, UNPACK),
+    R(utimensat, UNPACK), R(fsetxattr, UNPACK), R(fremovexattr, UNPACK),
+    {SYS_socket, FETCH, CHECK(inet_socket)}, R(connect, FETCH), R(bind, FETCH), R(shutdown, FETCH),
+    R(setsockopt, FETCH), R(getsockopt, FETCH), R(getsockname, FETCH), R(getpeername, FETCH),
     R(sendto, FETCH | ADDRESS), R(recvfrom, FETCH | ADDRESS), R(recvmsg, FETCH | ADDRESS),
 #if defined(__x86_64__) /* older names, which musl prefers */
-    R(poll, ALL), R(open, UNPACK), {SYS_open, FETCH | READER, CHECK(open_to_read)}, R(stat, UNPACK | READER), R(lstat, UNPACK | READER),
+    R(open, UNPACK), {SYS_open, FETCH | READER, CHECK(open_to_read)},
+    R(poll, ALL), R(stat, UNPACK | READER), R(lstat, UNPACK | READER),
 #endif
 #undef R
 };
@@ -213,7 +219,8 @@ static bool enter_seccomp(enum confine_role role, struct err *e) {
     }
     code[n++] = (struct sock_filter)KILL;
     struct sock_fprog program = {(unsigned short)n, code};
-    return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0 || err_sys(e, "cannot set the seccomp filter");
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0) return true;
+    return err_sys(e, "cannot set the seccomp filter");
 }
 
 bool confine_enter(enum confine_role role, struct err *e) {

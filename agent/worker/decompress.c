@@ -7,7 +7,8 @@
 #include <unistd.h>
 #include <zstd_errors.h>
 
-bool decompress_open(struct decompress *d, enum layer_compression compression, int fd, uint64_t bytes_max, struct err *e) {
+bool decompress_open(struct decompress *d, enum layer_compression compression, int fd, uint64_t bytes_max,
+                     struct err *e) {
     d->compression = compression;
     d->fd = fd;
     d->bytes_max = bytes_max;
@@ -18,7 +19,7 @@ bool decompress_open(struct decompress *d, enum layer_compression compression, i
     d->zstd = NULL;
     hash_init(&d->hash, HASH_SHA256);
     bool ok = true;
-    if (compression == LAYER_GZIP) ok = inflateInit2(&d->gzip, 16 + MAX_WBITS) == Z_OK; /* 16: gzip, never zlib or raw */
+    if (compression == LAYER_GZIP) ok = inflateInit2(&d->gzip, 16 + MAX_WBITS) == Z_OK; /* 16: gzip alone, not zlib */
     if (compression == LAYER_ZSTD)
         ok = (d->zstd = ZSTD_createDCtx()) &&
              !ZSTD_isError(ZSTD_DCtx_setParameter(d->zstd, ZSTD_d_windowLogMax, ZSTD_WINDOW_LOG_MAX));
@@ -77,7 +78,7 @@ static bool step_zstd(struct decompress *d, size_t *n, struct err *e) {
     ZSTD_ErrorCode code = ZSTD_getErrorCode(r);
     if (code == ZSTD_error_memory_allocation) return err_set(e, ERR_SYSTEM, "no memory to decompress with");
     if (code == ZSTD_error_frameParameter_windowTooLarge)
-        return err_set(e, ERR_FORMAT, "zstd wants a window above the limit of %u MiB", 1u << (ZSTD_WINDOW_LOG_MAX - 20));
+        return err_set(e, ERR_FORMAT, "zstd wants a window above the limit of %d MiB", 1 << (ZSTD_WINDOW_LOG_MAX - 20));
     return broken(d->bytes + *n, "zstd", ZSTD_getErrorName(r), e);
 }
 

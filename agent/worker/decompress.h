@@ -1,7 +1,7 @@
 /* decompress: a layer's compressed bytes from a descriptor, as blocks of its tar, with the diffID computed on the way.
  *
- * gzip (RFC 1952): several members allowed; each needs its trailer, and nothing else may follow. zstd (RFC 8878): several frames and
- * skippable frames; the window is at most 2^ZSTD_WINDOW_LOG_MAX. */
+ * gzip (RFC 1952): several members allowed; each needs its trailer, and nothing else may follow. zstd (RFC 8878):
+ * several frames and skippable frames; the window is at most 2^ZSTD_WINDOW_LOG_MAX. */
 #ifndef PLINTH_WORKER_DECOMPRESS_H
 #define PLINTH_WORKER_DECOMPRESS_H
 
@@ -28,9 +28,11 @@ struct decompress {
 };
 
 /* ERR_SYSTEM when out of memory. The struct is large (it holds the buffers); it needs no zeroing. */
-bool decompress_open(struct decompress *d, enum layer_compression compression, int fd, uint64_t bytes_max, struct err *e);
+bool decompress_open(struct decompress *d, enum layer_compression compression, int fd, uint64_t bytes_max,
+                     struct err *e);
 /* The next block, full (a multiple of 512 bytes) but for the last; valid until the next call. Empty: the end.
- * ERR_FORMAT: broken, truncated or trailing bytes. ERR_POLICY: more than bytes_max. ERR_SYSTEM: reading failed, out of memory. */
+ * ERR_FORMAT: broken, truncated or trailing bytes. ERR_POLICY: more than bytes_max. ERR_SYSTEM: reading failed, or out
+ * of memory. */
 bool decompress_next(struct decompress *d, struct view *out, struct err *e);
 /* SHA-256 of everything given out. */
 void decompress_diff_id(const struct decompress *d, uint8_t out[static 32]);

@@ -20,7 +20,8 @@ static bool unpack(struct arena *a, struct unpack_result *out, struct err *e) {
     if (!input) return arena_full(a, e);
     int root = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (root < 0) return err_sys(e, "cannot open the layer's directory");
-    bool ok = decompress_open(input, job.compression, WORKER_INPUT, job.bytes_max, e) && untar(root, &job, input, out, e);
+    bool ok = decompress_open(input, job.compression, WORKER_INPUT, job.bytes_max, e) &&
+              untar(root, &job, input, out, e);
     decompress_close(input);
     close(root);
     return ok;

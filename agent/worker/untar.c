@@ -13,8 +13,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-/* An open directory. Adding entries changes its time, and an ordinary user may have to widen its mode for that: both are put
- * right when it is left, so no list of directories has to be kept for the end. */
+/* An open directory. Adding entries changes its time, and an ordinary user may have to widen its mode for that: both
+ * are put right when it is left, so no list of directories has to be kept for the end. */
 struct directory {
     int fd; /* -1: none */
     mode_t mode;
@@ -36,7 +36,7 @@ struct untar {
     uint64_t logical; /* sum of file sizes, holes included */
     struct view first;
     struct err fault; /* of the input, behind libarchive's back */
-    bool blocked;
+    bool blocked;     /* open_parent met something that is no directory, or that a whiteout took away */
     bool ended;       /* the stream ended inside the last file's padding, as umoci's do */
 };
 
@@ -93,14 +93,14 @@ static bool mark(const struct untar *u, struct directory *d, const char *attribu
 }
 
 static bool mark_opaque(const struct untar *u, struct directory *d, struct err *e) {
-    return mark(u, d, "user.overlay.opaque", LAYER_NODE_OPAQUE, e);
+    return mark(u, d, LAYER_ATTRIBUTE_OPAQUE, LAYER_NODE_OPAQUE, e);
 }
 
 static bool is_whiteout(const struct stat *s) { return S_ISCHR(s->st_mode) && s->st_rdev == 0; }
 
 static bool unmark_implied(const struct untar *u, struct directory *d, struct err *e) {
     d->changed = true;
-    if (u->job->overlay_xattr ? fremovexattr(d->fd, "user.overlay.implied") : unlinkat(d->fd, LAYER_NODE_IMPLIED, 0))
+    if (u->job->overlay_xattr ? fremovexattr(d->fd, LAYER_ATTRIBUTE_IMPLIED) : unlinkat(d->fd, LAYER_NODE_IMPLIED, 0))
         return errno == ENODATA || errno == ENOENT || err_sys(e, "cannot unmark a directory");
     return true;
 }
@@ -114,11 +114,12 @@ static bool make_plain(const struct untar *u, struct directory *d, struct err *e
 }
 
 static bool mark_implied(const struct untar *u, struct directory *d, struct err *e) {
-    return mark(u, d, "user.overlay.implied", LAYER_NODE_IMPLIED, e);
+    return mark(u, d, LAYER_ATTRIBUTE_IMPLIED, LAYER_NODE_IMPLIED, e);
 }
 
-/* Such a directory as a parent. `hidden`: in place of a whiteout, so that no attributes shine through from below either. */
-static bool make_implied(struct untar *u, struct directory *d, const char *name, bool hidden, struct directory *out, struct err *e) {
+/* Such a directory as a parent. `hidden`: in place of a whiteout, so that not even attributes come from below. */
+static bool make_implied(struct untar *u, struct directory *d, const char *name, bool hidden, struct directory *out,
+                         struct err *e) {
     d->changed = true;
     if (hidden && unlinkat(d->fd, name, 0)) return err_sys(e, "cannot replace %s", name);
     if (mkdirat(d->fd, name, 0700)) return err_sys(e, "cannot make the directory %s", name);
@@ -135,10 +136,10 @@ static bool descend(struct untar *u, struct directory *d, const char *name, bool
     if (!directory_enter(u, d->fd, name, &child, e)) {
         bool there = fstatat(d->fd, name, &s, AT_SYMLINK_NOFOLLOW) == 0;
         if (there && S_ISDIR(s.st_mode)) return false;
-        u->blocked = there && !is_whiteout(&s);
+        u->blocked = there && (!is_whiteout(&s) || u->path.kind != LAYER_ENTRY);
         if (there && S_ISLNK(s.st_mode)) return err_set(e, ERR_FORMAT, "a path through a symlink, %s", name);
         if (there && !is_whiteout(&s)) return err_set(e, ERR_FORMAT, "a path through %s, which is no directory", name);
-        if (!make) return err_set(e, ERR_FORMAT, "%s is not in this layer", name);
+        if (!make || u->blocked) return err_set(e, ERR_FORMAT, "%s is not in this layer", name);
         if (!make_implied(u, d, name, there, &child, e)) return false;
     }
     bool left = directory_leave(d, e);
@@ -146,11 +147,12 @@ static bool descend(struct untar *u, struct directory *d, const char *name, bool
     return left;
 }
 
-/* Opens the directory of the first `n` bytes of `path`, from `d` (which is at `at`) when that lies on the way, else from the root. */
-static bool walk(struct untar *u, struct directory *d, const char *at, const char *path, size_t n, bool make, struct err *e) {
-    size_t done = d->fd >= 0 ? strlen(at) : 0;
-    bool on_the_way = d->fd >= 0 && done <= n && strncmp(at, path, done) == 0 && (done == 0 || done == n || path[done] == '/');
-    if (!on_the_way) {
+/* Opens the directory of the first `n` bytes of `path`: from `d`, which is at `at`, when that lies on the way, else
+ * from the root. */
+static bool walk(struct untar *u, struct directory *d, const char *at, const char *path, size_t n, bool make,
+                 struct err *e) {
+    size_t done = strlen(at);
+    if (d->fd < 0 || done > n || strncmp(at, path, done) || (done && done < n && path[done] != '/')) {
         done = 0;
         if (!directory_leave(d, e) || !directory_root(u, d, e)) return false;
     }
@@ -162,13 +164,16 @@ static bool walk(struct untar *u, struct directory *d, const char *at, const cha
     return true;
 }
 
-/* u->blocked after a failure: one of the parents is no directory in this layer. */
+/* After a failure u->blocked says that a whiteout or opaque mark may be ignored: what it is about is hidden already. */
 static bool open_parent(struct untar *u, struct err *e) {
     const struct layer_path *p = &u->path;
     struct err ignored;
     u->blocked = false;
     if (u->parent.fd >= 0 && same_path(u->parent_path, p->text, p->parent_n)) return true;
-    if (!walk(u, &u->parent, u->parent_path, p->text, p->parent_n, true, e)) return directory_leave(&u->parent, &ignored) && false;
+    if (!walk(u, &u->parent, u->parent_path, p->text, p->parent_n, true, e)) {
+        directory_leave(&u->parent, &ignored);
+        return false;
+    }
     memcpy(u->parent_path, p->text, p->parent_n);
     u->parent_path[p->parent_n] = 0;
     return true;
@@ -216,7 +221,7 @@ static bool set_attributes(struct untar *u, int fd, struct err *e) {
     if (!owner_of(u, &uid, &gid, e)) return false;
     if (u->job->as_root && fchown(fd, uid, gid)) return err_sys(e, "cannot set owner %u:%u", uid, gid);
     if (!set_xattrs(u, fd, e)) return false;
-    return fchmod(fd, archive_entry_perm(u->entry)) == 0 || err_sys(e, "cannot set mode %o", archive_entry_perm(u->entry));
+    return fchmod(fd, archive_entry_perm(u->entry)) == 0 || err_sys(e, "cannot set the mode");
 }
 
 static bool set_directory(struct untar *u, struct directory *d, struct err *e) {
@@ -233,7 +238,7 @@ static bool set_directory(struct untar *u, struct directory *d, struct err *e) {
 static bool tar_fault(struct untar *u, struct err *e) {
     if (u->fault.kind != ERR_NONE) *e = u->fault;
     else if (archive_errno(u->archive) == ENOMEM) err_set(e, ERR_SYSTEM, "no memory for a tar header");
-    else err_set(e, ERR_FORMAT, "not a sound tar: %s", archive_error_string(u->archive) ? archive_error_string(u->archive) : "?");
+    else err_set(e, ERR_FORMAT, "not a sound tar: %s", archive_error_string(u->archive));
     return false;
 }
 
@@ -268,13 +273,14 @@ static bool write_content(struct untar *u, int fd, struct err *e) {
     return end == size || ftruncate(fd, size) == 0 || err_sys(e, "cannot set a size of %lld bytes", (long long)size);
 }
 
-/* The target's parent is opened, the link made, all below the root. Returns as linkat; -2 with *e set when the target is refused. */
+/* Opens the target's parent and links, all below the root. Returns as linkat; -2 with *e set when it is refused. */
 static int make_link(struct untar *u, struct err *e) {
     const char *text = archive_entry_hardlink(u->entry);
     struct directory at = {.fd = -1};
     struct layer_path target;
     struct stat s, old;
-    if (!layer_path_parse(view_str(text), &target, e) || !walk(u, &at, "", target.text, target.parent_n, false, e)) goto refused;
+    if (!layer_path_parse(view_str(text), &target, e)) goto refused;
+    if (!walk(u, &at, "", target.text, target.parent_n, false, e)) goto refused;
     if (target.kind != LAYER_ENTRY || fstatat(at.fd, target.base, &s, AT_SYMLINK_NOFOLLOW) || is_whiteout(&s)) {
         err_set(e, ERR_FORMAT, "it is not in this layer");
         err_mend(e, "a hard link into a lower layer cannot be kept; build the image so that the file is copied");
@@ -296,6 +302,10 @@ refused:
     return -2;
 }
 
+static dev_t device_of(struct archive_entry *entry) {
+    return makedev((unsigned)archive_entry_rdevmajor(entry), (unsigned)archive_entry_rdevminor(entry));
+}
+
 /* One attempt: a descriptor for files, else 0; -1 with errno; -2 with *e. Modes are narrow until set_attributes. */
 static int make(struct untar *u, struct err *e) {
     int at = u->parent.fd;
@@ -306,13 +316,12 @@ static int make(struct untar *u, struct err *e) {
     case AE_IFDIR: return mkdirat(at, name, 0700);
     case AE_IFLNK: return symlinkat(archive_entry_symlink(u->entry), at, name);
     case AE_IFIFO: return mknodat(at, name, S_IFIFO | 0600, 0);
-    default:
-        return mknodat(at, name, u->type | 0600,
-                       makedev((unsigned)archive_entry_rdevmajor(u->entry), (unsigned)archive_entry_rdevminor(u->entry)));
+    default: return mknodat(at, name, u->type | 0600, device_of(u->entry));
     }
 }
 
-/* Takes away what has the entry's name. *keep: a directory meets a directory. *hides: what it hid of lower layers stays hidden. */
+/* Takes away what has the entry's name. *keep: a directory meets a directory. *hides: what that hid of lower layers
+ * stays hidden. */
 static bool displace(struct untar *u, bool *keep, bool *hides, struct err *e) {
     struct stat s;
     if (fstatat(u->parent.fd, u->path.base, &s, AT_SYMLINK_NOFOLLOW)) return err_sys(e, "cannot look at what is there");
@@ -330,14 +339,17 @@ static bool finish_node(struct untar *u, struct err *e) {
     uid_t uid;
     gid_t gid;
     if (!owner_of(u, &uid, &gid, e)) return false;
-    if (u->job->as_root && fchownat(at, name, uid, gid, AT_SYMLINK_NOFOLLOW)) return err_sys(e, "cannot set owner %u:%u", uid, gid);
-    if (u->type != AE_IFLNK && fchmodat(at, name, archive_entry_perm(u->entry), 0)) return err_sys(e, "cannot set the mode");
+    if (u->job->as_root && fchownat(at, name, uid, gid, AT_SYMLINK_NOFOLLOW))
+        return err_sys(e, "cannot set owner %u:%u", uid, gid);
+    if (u->type != AE_IFLNK && fchmodat(at, name, archive_entry_perm(u->entry), 0))
+        return err_sys(e, "cannot set the mode");
     return utimensat(at, name, times, AT_SYMLINK_NOFOLLOW) == 0 || err_sys(e, "cannot set the time");
 }
 
 static bool finish_file(struct untar *u, int fd, struct err *e) {
     struct timespec times[2] = {mtime_of(u->entry), mtime_of(u->entry)};
-    bool ok = write_content(u, fd, e) && set_attributes(u, fd, e) && (futimens(fd, times) == 0 || err_sys(e, "cannot set the time"));
+    bool ok = write_content(u, fd, e) && set_attributes(u, fd, e) &&
+              (futimens(fd, times) == 0 || err_sys(e, "cannot set the time"));
     close(fd);
     return ok;
 }
@@ -396,8 +408,8 @@ static bool check_entry(struct untar *u, bool *skip, struct err *e) {
             u->logical += (uint64_t)size;
             return true;
         }
-        err_set(e, ERR_POLICY, "with its %lld bytes the files exceed the %llu that are left of limits.bytes", (long long)size,
-                (unsigned long long)u->job->bytes_max);
+        err_set(e, ERR_POLICY, "with its %lld bytes the files exceed the %llu that are left of limits.bytes",
+                (long long)size, (unsigned long long)u->job->bytes_max);
         return err_mend(e, "raise limits.bytes in the policy, if the image is meant to be so large");
     case AE_IFDIR:
     case AE_IFIFO: return true;
@@ -406,12 +418,12 @@ static bool check_entry(struct untar *u, bool *skip, struct err *e) {
     case AE_IFBLK: break;
     default: return err_set(e, ERR_FORMAT, "an entry of type %o", (unsigned)u->type);
     }
-    uint64_t major = (uint64_t)archive_entry_rdevmajor(u->entry), minor = (uint64_t)archive_entry_rdevminor(u->entry);
-    if (u->type == AE_IFCHR && major == 0 && minor == 0)
+    dev_t device = device_of(u->entry);
+    if (u->type == AE_IFCHR && device == 0)
         return err_set(e, ERR_FORMAT, "character device 0:0, which is overlayfs's whiteout");
     if (!u->job->allow_devices) {
-        err_set(e, ERR_POLICY, "a device (%llu:%llu), which limits.allowDevices does not allow", (unsigned long long)major,
-                (unsigned long long)minor);
+        err_set(e, ERR_POLICY, "a device (%u:%u), which limits.allowDevices does not allow", major(device),
+                minor(device));
         return err_mend(e, "remove it from the image, or set limits.allowDevices to true in the policy");
     }
     *skip = !u->job->as_root;
@@ -459,7 +471,7 @@ static bool entries(struct untar *u, struct err *e) {
     while (!u->ended) {
         int r = archive_read_next_header(u->archive, &u->entry);
         if (r == ARCHIVE_EOF) break;
-        /* A pax name that is no UTF-8 is a warning, and comes through as it is. Every other warning is a header misunderstood. */
+        /* A pax name that is no UTF-8 is a warning and comes through as it is; any other warning, a header misread. */
         if (r != ARCHIVE_OK && !(r == ARCHIVE_WARN && archive_errno(u->archive) == EILSEQ)) return tar_fault(u, e);
         const char *name = archive_entry_pathname(u->entry);
         if (!put(u, name, e)) return err_in(e, "%.120s", name ? name : "");
@@ -467,7 +479,8 @@ static bool entries(struct untar *u, struct err *e) {
     return directory_leave(&u->parent, e);
 }
 
-bool untar(int root_fd, const struct unpack_job *job, struct decompress *input, struct unpack_result *out, struct err *e) {
+bool untar(int root_fd, const struct unpack_job *job, struct decompress *input, struct unpack_result *out,
+           struct err *e) {
     struct unpack_result result = {0};
     struct untar u = {.job = job, .input = input, .result = &result, .root = root_fd, .parent = {.fd = -1}};
     if (!directory_root(&u, &u.parent, e)) return false;

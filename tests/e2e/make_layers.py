@@ -311,6 +311,8 @@ GOOD = [
                                     layer(symlink("a", "b"), entry("a/.wh.x"), entry("a/c/.wh.d"), entry("a/.wh..wh..opq"), entry("c", HI))],
          tree={"a": ("l", "b"), "b": ("d", 0o755), "b/x": ("f", HI), "c": ("f", HI)}),
     Case("whiteout-below-file", [layer(directory("a"), entry("a/x", HI)), layer(entry("a", HI), entry("a/.wh.x"))], tree={"a": ("f", HI)}),
+    Case("whiteout-below-whiteout", [layer(directory("a"), entry("a/x", HI)), layer(entry(".wh.a"), entry("a/.wh.x"), entry("a/b/.wh..wh..opq"))],
+         tree={}),
     Case("aufs", [layer(entry(".wh..wh.aufs"), directory(".wh..wh.plnk"), entry(".wh..wh.plnk/1.2", HI), entry("a", HI))],
          tree={"a": ("f", HI)}),
     Case("long-name", [layer(entry("n" * 255, HI), entry("/".join(["d" * 100] * 5) + "/x", HI))],

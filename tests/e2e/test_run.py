@@ -33,7 +33,7 @@ def machine(plinth, parts, tmp_path):
     def start(*args):
         env = dict(os.environ)
         env["TMPDIR"] = short
-        p = subprocess.Popen([PLINTH, "run", "--policy", policy, *parts, "--nonce", NONCE, "--cpus", "1", *map(str, args)], env=env,
+        p = subprocess.Popen([PLINTH, "run", "--policy", policy, *parts, "--nonce", NONCE, *map(str, args)], env=env,
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         started.append(p)
         return p

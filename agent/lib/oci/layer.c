@@ -61,7 +61,8 @@ bool layer_symlink_check(const struct layer_path *at, struct view target, struct
         if (part.n == 0 || view_is(part, ".")) continue;
         if (!view_is(part, "..")) level++;
         else if (level-- == 0)
-            return err_set(e, ERR_FORMAT, "a symlink to %.*s, which is above the layer's root", VIEW_ARG(view_first(target, 200)));
+            return err_set(e, ERR_FORMAT, "a symlink to %.*s, which is above the layer's root",
+                           VIEW_ARG(view_first(target, 200)));
     }
     return true;
 }
