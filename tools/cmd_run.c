@@ -215,7 +215,9 @@ static bool evidence_can_be_written(const char *path, struct err *e) {
     const char *slash = path ? strrchr(path, '/') : NULL;
     if (!path) return true;
     snprintf(directory, sizeof directory, "%.*s", slash ? (int)(slash - path + 1) : 2, slash ? path : "./");
-    return access(directory, W_OK) == 0 || err_set(e, ERR_USAGE, "cannot write --evidence %s: %s", path, strerror(errno));
+    if (access(directory, W_OK)) return err_set(e, ERR_USAGE, "cannot write --evidence %s: %s", path, strerror(errno));
+    unlink(path); /* of an earlier run: nobody shall take it for this one's */
+    return true;
 }
 
 static bool open_ends(struct run *r, struct err *e) {
