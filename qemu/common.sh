@@ -67,8 +67,8 @@ unpack() {
     rm -r "$root/.debs"
 }
 
-# noted NAME FILE... -- COMMAND...   prints the path that COMMAND prints, and for a day the same without running it, unless one
-# of FILEs changed. It spares the questions to apt, which take longer than all else about a part that is there.
+# COMMAND is not run again within a day, unless one of FILEs changed: the questions to apt take longer than all else about a part
+# that is there.
 noted() {
     note=$cache/$1.path
     shift

@@ -2,6 +2,7 @@
 #include "sys/mounts.h"
 
 #include "base/writer.h"
+#include "oci/layer.h"
 #include "sys/root.h"
 
 #include <errno.h>
@@ -12,6 +13,7 @@
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #define SAFE (MS_NOSUID | MS_NODEV | MS_NOEXEC)
@@ -119,16 +121,36 @@ bool mount_image_store(const char *path, uint64_t bytes, uint64_t files, struct 
     return ok;
 }
 
-/* "N:...:1:0", the topmost layer first; relative names, so that 128 of them fit into mount(2)'s one page. */
+/* "N:...:1:0", the topmost layer first; relative names, so that 128 of them fit into mount(2)'s one page. Overlayfs overlooks that a layer's
+ * very root is opaque: then the layers below are left out. */
 static bool overlay_options(size_t layer_count, char *out, size_t size) {
     struct writer w = writer_of(out, size);
+    bool opaque = false;
     write_text(&w, "userxattr,upperdir=upper,workdir=work,lowerdir=");
     if (!layer_count) write_text(&w, "empty");
-    for (size_t i = layer_count; i > 0; i--) {
-        write_dec(&w, i - 1);
-        if (i > 1) write_text(&w, ":");
+    for (size_t i = layer_count; i > 0 && !opaque; i--) {
+        char name[24], value;
+        snprintf(name, sizeof name, "%zu", i - 1);
+        if (i < layer_count) write_text(&w, ":");
+        write_text(&w, name);
+        opaque = getxattr(name, LAYER_ATTRIBUTE_OPAQUE, &value, 1) == 1;
     }
     return writer_str(&w) != NULL;
+}
+
+/* The root directory of an overlay is the upper one's: it takes after the topmost layer's. */
+static bool make_upper(size_t layer_count, struct err *e) {
+    char top[24];
+    struct stat s;
+    snprintf(top, sizeof top, "%zu", layer_count - 1);
+    if (mkdir("upper", 0755) || mkdir("work", 0700) || (!layer_count && mkdir("empty", 0755))) return err_sys(e, "cannot prepare the overlay");
+    if (!layer_count) return true;
+    struct timespec times[2];
+    if (stat(top, &s)) return err_sys(e, "layer %s", top);
+    times[0] = times[1] = s.st_mtim;
+    if (chown("upper", s.st_uid, s.st_gid) || chmod("upper", s.st_mode & 07777) || utimensat(AT_FDCWD, "upper", times, 0))
+        return err_sys(e, "cannot set the attributes of the image's root");
+    return true;
 }
 
 bool mount_overlay(const char *store, size_t layer_count, const char *target, bool with_devices, struct err *e) {
@@ -136,11 +158,10 @@ bool mount_overlay(const char *store, size_t layer_count, const char *target, bo
     int fd = root_directory(AT_FDCWD, target, 0755, false, e);
     if (fd < 0) return false;
     close(fd);
+    if (chdir(store)) return err_sys(e, "cannot enter %s", store);
+    if (!make_upper(layer_count, e)) return false;
     if (!overlay_options(layer_count, options, sizeof options))
         return err_set(e, ERR_FORMAT, "%zu layers are too many", layer_count);
-    if (chdir(store)) return err_sys(e, "cannot enter %s", store);
-    if (mkdir("upper", 0755) || mkdir("work", 0700) || (!layer_count && mkdir("empty", 0755)))
-        return err_sys(e, "cannot prepare the overlay in %s", store);
     bool ok = mount("overlay", target, "overlay", MS_NOEXEC | (with_devices ? 0 : MS_NODEV), options) == 0;
     int why = errno;
     if (chdir("/")) return err_sys(e, "cannot return to /");

@@ -120,7 +120,7 @@ def gz_members(tar, size):
 
 
 def gz_bomb(megabytes, name="bomb"):
-    """One file of zeros, about 1000:1; gz_bomb twice around is what `bomb_of_bomb` would be, which no tar reader follows."""
+    """One file of zeros, about 1000:1."""
     deflate = zlib.compressobj(9, zlib.DEFLATED, 31)
     out = [deflate.compress(header(name, size=megabytes << 20))]
     out += [deflate.compress(bytes(1 << 20)) for _ in range(megabytes)]
@@ -237,10 +237,6 @@ HOSTILE = [
     Case("random", [bytes((i * 7919 + 13) & 0xff for i in range(2048))], "tar"),
     Case("one-byte", [b"x"], "tar"),
 ]
-
-
-def file_tree(**files):
-    return files
 
 
 # tree: path -> (kind, detail): "f" content, "l" target, "d" mode, "p" None; what is not named must not be there.

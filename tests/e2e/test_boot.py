@@ -57,8 +57,12 @@ def probe_image(probe):
     sticky.type, sticky.mode = tarfile.DIRTYPE, 0o1777
     lower = [("bin", None), (program, probe), ("etc", None), ("etc/passwd", passwd), ("etc/group", group), sticky,
              ("gone", b"x"), ("opaque", None), ("opaque/old", b"x")]
-    upper = [(".wh.gone", b""), ("opaque/.wh..wh..opq", b""), ("opaque/new", b"y"), ("tmp/below", b"z")]
-    return Image([tar(lower), tar(upper)], process={"Entrypoint": ["/bin/probe"], "Cmd": ["one", "two", "ls:/opaque"], "User": "web",
+    upper = [(".wh.gone", b""), ("opaque/.wh..wh..opq", b""), ("opaque/new", b"y"), ("opaque/.wh.nothing", b""), ("tmp/below", b"z")]
+    hidden = [("secret", b"below an opaque root")]
+    root = tarfile.TarInfo(".")
+    root.type, root.mode = tarfile.DIRTYPE, 0o711
+    lower = [root, (".wh..wh..opq", b"")] + lower
+    return Image([tar(hidden), tar(lower), tar(upper)], process={"Entrypoint": ["/bin/probe"], "Cmd": ["one", "two", "ls:/opaque"], "User": "web",
                                                     "Env": ["COLOUR=blue"], "WorkingDir": "/srv/app"})
 
 
@@ -131,7 +135,8 @@ def test_boots_measured(plinth, keys, kernel, ca, registry, probe, tmp_path):
     assert {k: saw.get(k) for k in wanted} == wanted
     assert saw["mount"] == "Operation not permitted" and "ok" not in saw["node:/tmp/tpm"].split(", open ")[1]
     assert saw["path:/tmp"].endswith("mode 1777 owner 0:0"), "a layer that does not list /tmp leaves its mode alone"
-    assert "gone" not in saw["root"].split() and "opaque" in saw["root"].split()
+    assert "opaque" in saw["root"].split() and not {"gone", "secret"} & set(saw["root"].split())
+    assert saw["path:/"].endswith("mode 711 owner 0:0")
     assert saw["ls:/opaque"] == "new"
 
 

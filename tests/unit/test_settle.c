@@ -46,6 +46,16 @@ TEST(implied_directories_take_after_the_nearest_lower_layer) {
     directory("2/hidden", 0755, true);
     directory("2/link", 0755, true);
     directory("2/new", 0755, true);
+    CHECK(mknodat(store, "2/tmp/nothing", S_IFCHR, 0) == 0); /* hides nothing */
+    CHECK(mknodat(store, "2/new/nothing", S_IFCHR, 0) == 0);
+    CHECK(mknodat(store, "2/var/a/old", S_IFCHR, 0) == 0);
+    CHECK(mknodat(store, "0/var/a/old", S_IFREG | 0644, 0) == 0);
+    directory("2/var/o", 0755, false);
+    directory("0/var/o", 0755, false);
+    CHECK(mknodat(store, "2/var/o/old", S_IFCHR, 0) == 0 && mknodat(store, "0/var/o/old", S_IFREG | 0644, 0) == 0);
+    int opaque = openat(store, "2/var/o", O_RDONLY);
+    CHECK(fsetxattr(opaque, "user.overlay.opaque", "y", 1, 0) == 0);
+    close(opaque);
     struct err e = {0};
     CHECK(settle_layers(store, 3, &e));
     CHECK_EQ(look("2/tmp").st_mode & 07777, 01777);
@@ -57,6 +67,9 @@ TEST(implied_directories_take_after_the_nearest_lower_layer) {
     CHECK_EQ(look("2/link").st_mode & 07777, 0755);   /* a symlink is not followed */
     CHECK_EQ(look("2/new").st_mode & 07777, 0755);
     CHECK_EQ(look("0/tmp").st_mode & 07777, 01777);
+    CHECK(faccessat(store, "2/tmp/nothing", F_OK, AT_SYMLINK_NOFOLLOW) && faccessat(store, "2/new/nothing", F_OK, AT_SYMLINK_NOFOLLOW));
+    CHECK(faccessat(store, "2/var/o/old", F_OK, AT_SYMLINK_NOFOLLOW));
+    CHECK(faccessat(store, "2/var/a/old", F_OK, AT_SYMLINK_NOFOLLOW) == 0 && faccessat(store, "1/hidden", F_OK, AT_SYMLINK_NOFOLLOW) == 0);
     close(store);
     char command[80];
     snprintf(command, sizeof command, "rm -rf %s", store_path);

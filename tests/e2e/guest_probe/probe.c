@@ -166,7 +166,8 @@ static void try_exec(const char *key, const char *path) {
 }
 
 int main(int argc, char **argv) {
-    static const char *const paths[] = {"/proc/acpi",
+    static const char *const paths[] = {"/",
+                                        "/proc/acpi",
                                         "/proc/asound",
                                         "/proc/interrupts",
                                         "/proc/kcore",
