@@ -15,7 +15,7 @@ bool pull_begin(struct pull *p, struct view policy, struct view reference, struc
                 struct err *e) {
     *p = (struct pull){.fetch = CHILD_NONE};
     return arena_make(&p->arena, PULL_ARENA, e) &&
-           (config_make(policy, reference, ca_bundle, layouts, &p->arena, &p->config, e) || err_in(e, "policy"));
+           config_make(policy, reference, ca_bundle, layouts, &p->arena, &p->config, e);
 }
 
 bool pull_resolve(struct pull *p, struct err *e) {
