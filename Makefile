@@ -185,14 +185,14 @@ $(FUZZ_PROGRAMS): %: %.o build/fuzz/libplinth.a
 	@clang $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) build/fuzz/libplinth.a -L$(DEPS_FUZZ)/lib $(LIBS)
 
 test: all $(UNIT_PROGRAMS)
-	@initrd/packages test
+	@initrd/packages test demo kernel
 	@tests/run-all unit e2e -- $(UNIT_PROGRAMS)
 
 unit sanitize: $(UNIT_PROGRAMS)
 	@tests/run-all unit -- $(UNIT_PROGRAMS)
 
 e2e: all
-	@initrd/packages test
+	@initrd/packages test demo kernel
 	@tests/run-all e2e --
 
 fuzz: $(FUZZ_PROGRAMS)

@@ -76,6 +76,15 @@ static bool evidence_came(struct run *r, struct err *e) {
     return true;
 }
 
+static bool send_nonce(struct run *r, struct err *e) {
+    uint8_t line[NONCE_MAX * 2 + 16];
+    struct writer w = writer_of(line, sizeof line);
+    write_text(&w, "nonce ");
+    write_hex(&w, view_of(r->nonce, r->nonce_n));
+    write_u8(&w, '\n');
+    return file_put(r->machine.attest, writer_view(&w), e);
+}
+
 /* The buffer keeps the evidence at its front; what follows is read behind it. */
 static bool take_messages(struct run *r, struct err *e) {
     for (;;) {
@@ -84,6 +93,13 @@ static bool take_messages(struct run *r, struct err *e) {
         struct guest_message m;
         if (!guest_message(&rest, &m, e)) return false;
         if (m.kind == GUEST_PART) return true;
+        if (m.kind == GUEST_READY) {
+            memmove(r->message + at, rest.p, rest.n);
+            r->message_n = at + rest.n;
+            /* A machine that fails after its evidence asks again: it gets no second quote. */
+            if (r->outcome == OUTCOME_NONE && !send_nonce(r, e)) return false;
+            continue;
+        }
         if (m.kind == GUEST_FAILURE) {
             struct view reason = view_first(m.body, 600);
             r->outcome = OUTCOME_REFUSED;
@@ -235,15 +251,6 @@ static bool open_ends(struct run *r, struct err *e) {
     return r->console >= 0 || err_set(e, ERR_USAGE, "cannot write the console's file %s: %s", r->console_path, strerror(errno));
 }
 
-static bool send_nonce(struct run *r, struct err *e) {
-    uint8_t line[NONCE_MAX * 2 + 16];
-    struct writer w = writer_of(line, sizeof line);
-    write_text(&w, "nonce ");
-    write_hex(&w, view_of(r->nonce, r->nonce_n));
-    write_u8(&w, '\n');
-    return file_put(r->machine.attest, writer_view(&w), e);
-}
-
 static bool boot(struct run *r, struct arena *a, struct err *e) {
     struct initrd_made made;
     const char *why;
@@ -263,7 +270,7 @@ static bool boot(struct run *r, struct arena *a, struct err *e) {
     console_say("machine: %s, %s%s%s, %llu MiB, %llu CPU%s", r->plan.kernel, r->machine.kvm ? "KVM" : "TCG (",
                 r->machine.kvm ? "" : why, r->machine.kvm ? "" : ")", (unsigned long long)r->plan.memory_mib,
                 (unsigned long long)r->plan.cpus, r->plan.cpus == 1 ? "" : "s");
-    return send_nonce(r, e);
+    return true;
 }
 
 static int report(struct run *r, const struct err *e, int status) {
@@ -300,7 +307,7 @@ int cmd_run(int argc, char **argv) {
     const struct option options[] = {
         {"--policy", "FILE", "the policy to boot with; needed, unless it is in --initrd", .text = &r->parts.policy},
         {"--tee", "tpm", "what vouches for the machine: a virtual TPM (tdx and snp: later)", .text = &r->tee},
-        {"--firmware", "FILE", "an OVMF image (default: Debian's OVMF_CODE_4M.fd)", .text = &r->plan.firmware},
+        {"--firmware", "FILE", "an OVMF image (default: Debian's OVMF.fd)", .text = &r->plan.firmware},
         {"--kernel", "FILE", "default: the newest /boot/vmlinuz-*-cloud-amd64", .text = &r->plan.kernel},
         {"--initrd", "FILE", "append policy and modules to this one, instead of making one from\nthe agent beside plinth", .text = &r->parts.base},
         {"--module", "FILE", "as for plinth initrd; may be repeated", .list = &r->parts.modules},

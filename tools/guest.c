@@ -8,8 +8,11 @@ bool guest_message(struct view *rest, struct guest_message *out, struct err *e) 
     struct view number = head, what = view_cut(&number, ' ', NULL);
     *out = (struct guest_message){GUEST_PART, {0}};
     if (!whole && head.n < GUEST_LINE_MAX) return true;
-    enum guest_kind kind = view_is(what, "evidence") ? GUEST_EVIDENCE : view_is(what, "failure") ? GUEST_FAILURE : GUEST_PART;
-    if (!whole || kind == GUEST_PART || !view_u64(number, GUEST_MESSAGE_MAX, &size)) {
+    enum guest_kind kind = view_is(what, "ready")      ? GUEST_READY
+                           : view_is(what, "evidence") ? GUEST_EVIDENCE
+                           : view_is(what, "failure")  ? GUEST_FAILURE
+                                                       : GUEST_PART;
+    if (!whole || kind == GUEST_PART || !view_u64(number, kind == GUEST_READY ? 0 : GUEST_MESSAGE_MAX, &size)) {
         struct view shown = view_first(head, GUEST_LINE_MAX);
         return err_set(e, ERR_FORMAT, "the machine does not speak the protocol of the port dev.plinth.attest: '%.*s'", VIEW_ARG(shown));
     }

@@ -10,14 +10,14 @@
 /* "evidence " and a number; a longer first line is no message. */
 #define GUEST_LINE_MAX 40u
 
-enum guest_kind { GUEST_PART /* not all of it is here yet */, GUEST_EVIDENCE, GUEST_FAILURE };
+enum guest_kind { GUEST_PART /* not all of it is here yet */, GUEST_READY /* asks for the nonce */, GUEST_EVIDENCE, GUEST_FAILURE };
 
 struct guest_message {
     enum guest_kind kind;
     struct view body;
 };
 
-/* Takes "evidence N\n" or "failure N\n" and N bytes from the front of *rest. ERR_FORMAT quotes what came instead. */
+/* Takes "ready 0\n", "evidence N\n" or "failure N\n" and N bytes from the front of *rest. ERR_FORMAT quotes what came instead. */
 bool guest_message(struct view *rest, struct guest_message *out, struct err *e);
 
 /* Keeps what is text (ASCII, newline, tab) of `p` and gives its length: a guest shall not move the cursor of a terminal, set its

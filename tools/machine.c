@@ -289,41 +289,8 @@ static bool start_tpm(struct machine *m, int control, struct err *e) {
 
 /* ---- firmware ---- */
 
-static bool copy_file(const char *from, const char *to, struct err *e) {
-    struct arena a = {0};
-    struct view bytes;
-    bool ok = arena_make(&a, 64u << 20, e) && file_read("firmware", from, 32u << 20, &a, &bytes, e) && file_write(to, bytes, e);
-    arena_drop(&a);
-    return ok;
-}
-
-static const char *const debian_firmware[][2] = {
-    {"/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"},
-    {"/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd"},
-};
-
-/* The one that is installed: code and variables; NULL. */
-static const char *const *find_firmware(void) {
-    for (size_t i = 0; i < sizeof debian_firmware / sizeof debian_firmware[0]; i++)
-        if (access(debian_firmware[i][0], R_OK) == 0) return debian_firmware[i];
-    return NULL;
-}
-
-static bool add_firmware(struct machine *m, const char *named, struct args *a, struct err *e) {
-    char vars[256], name[1024];
-    const char *const *installed = find_firmware();
-    if (named || !installed) {
-        arg(a, "-bios");
-        arg(a, "%s", named);
-        return true;
-    }
-    if (!copy_file(installed[1], machine_path(m, "vars.fd", vars), e)) return false;
-    arg(a, "-drive");
-    arg(a, "if=pflash,format=raw,unit=0,readonly=on,file=%s", installed[0]);
-    arg(a, "-drive");
-    arg(a, "if=pflash,format=raw,unit=1,file=%s", quoted(vars, name));
-    return true;
-}
+/* Code and variables in one image, fresh at every start; where Debian 12 and 13 have it. */
+static const char debian_firmware[] = "/usr/share/ovmf/OVMF.fd";
 
 /* ---- QEMU ---- */
 
@@ -345,8 +312,8 @@ bool machine_check(const struct machine_plan *plan, struct err *e) {
     if (access(plan->kernel, R_OK) < 0) return err_set(e, ERR_USAGE, "cannot read the kernel %s: %s", plan->kernel, strerror(errno));
     if (plan->firmware && access(plan->firmware, R_OK) < 0)
         return err_set(e, ERR_USAGE, "cannot read the firmware %s: %s", plan->firmware, strerror(errno));
-    if (plan->firmware || find_firmware()) return true;
-    err_set(e, ERR_USAGE, "no firmware: %s is not there", debian_firmware[0][0]);
+    if (plan->firmware || access(debian_firmware, R_OK) == 0) return true;
+    err_set(e, ERR_USAGE, "no firmware: %s is not there", debian_firmware);
     return err_mend(e, "apt-get install ovmf, or --firmware FILE");
 }
 
@@ -372,7 +339,8 @@ static bool start_qemu(struct machine *m, const struct machine_plan *plan, int t
     arg(&a, "%llu", (unsigned long long)plan->memory_mib);
     arg(&a, "-smp");
     arg(&a, "%llu", (unsigned long long)plan->cpus);
-    if (!add_firmware(m, plan->firmware, &a, e)) return false;
+    arg(&a, "-bios");
+    arg(&a, "%s", plan->firmware ? plan->firmware : debian_firmware);
     arg(&a, "-kernel");
     arg(&a, "%s", plan->kernel);
     arg(&a, "-initrd");

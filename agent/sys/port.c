@@ -50,10 +50,23 @@ static bool nonce_of(struct view line, uint8_t *nonce, size_t *n, struct err *e)
     return true;
 }
 
+static bool send_all(int fd, struct view bytes, int64_t deadline, struct err *e) {
+    while (bytes.n) {
+        if (!deadline_poll(fd, POLLOUT, deadline)) return err_sys(e, "the host does not read its port");
+        ssize_t sent = write(fd, bytes.p, bytes.n);
+        if (sent < 0 && errno != EAGAIN && errno != EINTR) return err_sys(e, "the host's port");
+        if (sent > 0) bytes = view_skip(bytes, (size_t)sent);
+        else if (!deadline_pause(deadline, 10)) return errno = ETIMEDOUT, err_sys(e, "the host does not read its port");
+    }
+    return true;
+}
+
 bool port_nonce(int fd, int timeout_ms, uint8_t nonce[static TPM2_NONCE_MAX], size_t *n, struct err *e) {
     int64_t deadline = deadline_in(timeout_ms);
     char line[8 + 2 * TPM2_NONCE_MAX];
     size_t have = 0;
+    struct err silent; /* nobody listens: then nobody answers either */
+    (void)send_all(fd, VIEW("ready 0\n"), deadline, &silent);
     while (have < sizeof line && !memchr(line, '\n', have)) {
         bool ready = deadline_poll(fd, POLLIN, deadline);
         ssize_t got = ready ? read(fd, line + have, sizeof line - have) : 0;
@@ -66,17 +79,6 @@ bool port_nonce(int fd, int timeout_ms, uint8_t nonce[static TPM2_NONCE_MAX], si
     struct view asked = view_cut(&rest, '\n', &ended);
     if (!ended || rest.n) return err_set(e, ERR_FORMAT, "the host sent more than one line of a nonce");
     return nonce_of(asked, nonce, n, e);
-}
-
-static bool send_all(int fd, struct view bytes, int64_t deadline, struct err *e) {
-    while (bytes.n) {
-        if (!deadline_poll(fd, POLLOUT, deadline)) return err_sys(e, "the host does not read its port");
-        ssize_t sent = write(fd, bytes.p, bytes.n);
-        if (sent < 0 && errno != EAGAIN && errno != EINTR) return err_sys(e, "the host's port");
-        if (sent > 0) bytes = view_skip(bytes, (size_t)sent);
-        else if (!deadline_pause(deadline, 10)) return errno = ETIMEDOUT, err_sys(e, "the host does not read its port");
-    }
-    return true;
 }
 
 bool port_send(int fd, const char *what, struct view body, struct err *e) {

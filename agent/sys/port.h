@@ -1,7 +1,8 @@
 /* port: a named virtio-serial port to the host, over which evidence goes out (virtio 1.2, section 5.3).
  *
  * Protocol, with `plinth run` or any program at the other end of the chardev:
- *     host  -> agent   "nonce <hex>\n"                     once, right after connecting; 1 to TPM2_NONCE_MAX bytes
+ *     agent -> host    "ready 0\n"                         what the host writes before this, firmware may swallow (seen with OVMF 2025.02)
+ *     host  -> agent   "nonce <hex>\n"                     the answer to that; 1 to TPM2_NONCE_MAX bytes
  *     agent -> host    "evidence <decimal length>\n" JSON   the evidence over that nonce
  *     agent -> host    "failure <decimal length>\n" text    when the agent refuses: one line for people, after the evidence of that
  * The host is not trusted: it chooses the nonce and nothing else. */
@@ -17,7 +18,7 @@
 
 /* The port of that name, read-write, or -1 when there is none after `timeout_ms`. */
 int port_open(const char *name, int timeout_ms);
-/* True with *n == 0 when no line came in time (no host is connected, or it is silent). ERR_FORMAT: another line, odd or
+/* Says "ready" and waits for the line. True with *n == 0 when no line came in time (no host is connected, or it is silent). ERR_FORMAT: another line, odd or
  * upper-case digits, too long, bytes after it. */
 bool port_nonce(int fd, int timeout_ms, uint8_t nonce[static TPM2_NONCE_MAX], size_t *n, struct err *e);
 /* Sends "what <length>\n" and the body. ERR_SYSTEM when the host does not take it in PORT_TIMEOUT_MS. */

@@ -19,6 +19,7 @@ int main(void) {
     for (struct dirent *e; d && (e = readdir(d));)
         if (e->d_name[0] == 'v') snprintf(name, sizeof name, "/dev/%s", e->d_name);
     int port = open(name, O_RDWR);
+    dprintf(port, "ready 0\n");
     ssize_t n = read(port, line, sizeof line - 1);
     printf("\033[2J\033[31mgot %s", line);
     fflush(stdout);

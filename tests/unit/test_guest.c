@@ -27,6 +27,7 @@ TEST(whole) {
     CHECK(m.kind == GUEST_EVIDENCE && view_is(m.body, "abc") && left == 7);
     CHECK(take("failure 0\n", 10, &m, &left, &e));
     CHECK(m.kind == GUEST_FAILURE && m.body.n == 0 && left == 0);
+    CHECK(take("ready 0\nevidence 3\n", 19, &m, &left, &e) && m.kind == GUEST_READY && left == 11);
 }
 
 TEST(every_part_waits) {
@@ -45,6 +46,7 @@ TEST(refused) {
     static const char *const bad[] = {
         "\n", "evidence\n", "evidence \n", "evidence -1\n", "evidence +1\n", "evidence 01\n", "evidence 1 \n", "evidence 1\r\n", "evidence  1\n",
         "Evidence 1\n", "evidence 4194305\n", "evidence 99999999999999999999\n", "proof 1\n", " evidence 1\n", "evidence 0x1\n", "failure\t1\n",
+        "ready 1\n",
         "1234567890123456789012345678901234567890",
     };
     struct guest_message m;
