@@ -91,7 +91,7 @@ build/deps-fuzz.mk: $(DEPS_INPUTS) | build/deps.mk
 	@initrd/packages fuzz
 	@d=$$(initrd/build-deps host) && printf 'DEPS_FUZZ := %s\n' "$$d" > $@
 
-LIBS := -larchive -lzstd -lz -lbearssl -lyyjson
+LIBS := -larchive -lzstd -lz -lbearssl -lsodium -lyyjson
 
 # ---- How things are compiled ---------------------------------------------------------------------------------------------
 

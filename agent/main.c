@@ -99,6 +99,11 @@ static bool step_trust(struct boot *b, struct err *e) {
     console_say("manifest %s", digest_text(&image->manifest_digest, text));
     for (size_t i = 0; i < image->signatures.count; i++)
         console_say("signed by '%.*s'", VIEW_ARG(b->pull.config.policy.keys[image->signatures.matches[i].key].name));
+    for (size_t i = 0; i < image->attestations.count; i++) {
+        const struct attestation_match *m = &image->attestations.matches[i];
+        console_say("attested by '%.*s': %.*s", VIEW_ARG(b->pull.config.policy.keys[m->key].name),
+                    VIEW_ARG(b->pull.config.policy.attestations[m->attestation].predicate_type));
+    }
     /* What cannot be launched is refused before it is downloaded. */
     return launch_plan(&b->pull.config.policy, &image->config, &b->arena, &b->process, e);
 }

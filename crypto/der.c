@@ -21,17 +21,21 @@ bool der_take(struct view *rest, uint8_t tag, struct view *content) {
     return true;
 }
 
-bool der_take_positive(struct view *rest, uint8_t *out, size_t size) {
-    struct view before = *rest, v;
-    if (!der_take(rest, DER_INTEGER, &v)) return false;
+bool der_take_number(struct view *rest, struct view *number) {
+    struct view after = *rest, v;
+    if (!der_take(&after, DER_INTEGER, &v)) return false;
     bool padded = v.n > 1 && v.p[0] == 0;
-    bool good = v.n && v.p[0] < 0x80 && (v.p[0] || (padded && v.p[1] >= 0x80));
-    if (padded) v = view_skip(v, 1);
-    if (!good || v.n > size) {
-        *rest = before;
-        return false;
-    }
+    if (!v.n || v.p[0] >= 0x80 || (v.p[0] == 0 && !(padded && v.p[1] >= 0x80))) return false;
+    *number = view_skip(v, padded);
+    *rest = after;
+    return true;
+}
+
+bool der_take_positive(struct view *rest, uint8_t *out, size_t size) {
+    struct view after = *rest, v;
+    if (!der_take_number(&after, &v) || v.n > size) return false;
     memset(out, 0, size - v.n);
     memcpy(out + (size - v.n), v.p, v.n);
+    *rest = after;
     return true;
 }

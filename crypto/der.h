@@ -9,8 +9,10 @@ enum { DER_INTEGER = 0x02, DER_BIT_STRING = 0x03, DER_OID = 0x06, DER_SEQUENCE =
 /* Takes the element at the front of *rest. False, with *rest and *content untouched, for another tag, a length that is
  * indefinite, not minimal or beyond 65535, or fewer bytes than that. */
 bool der_take(struct view *rest, uint8_t tag, struct view *content);
-/* A positive INTEGER in its shortest form, as `size` big-endian bytes. False when it is zero, negative or does not fit.
- */
+/* A positive INTEGER in its shortest form: its big-endian bytes, the first of them not zero. False when it is zero or
+ * negative. */
+bool der_take_number(struct view *rest, struct view *number);
+/* The same as `size` big-endian bytes. False also when it does not fit. */
 bool der_take_positive(struct view *rest, uint8_t *out, size_t size);
 
 #endif

@@ -114,20 +114,45 @@ static void put_layers(struct result *r, const struct verified_image *image, boo
     result_close(r, ']');
 }
 
-static void key_name(const struct command *c, const struct signature_match *m, char *out, size_t size) {
-    if (!view_to_str(c->pull.config.policy.keys[m->key].name, out, size)) snprintf(out, size, "key %zu", m->key);
+static void key_name(const struct command *c, size_t key, char *out, size_t size) {
+    if (!view_to_str(c->pull.config.policy.keys[key].name, out, size)) snprintf(out, size, "key %zu", key);
+}
+
+/* Members of a signature and of an attestation alike. */
+static void put_claim(struct result *r, const struct command *c, size_t key, enum signature_form form, const struct digest *d) {
+    char name[256];
+    key_name(c, key, name, sizeof name);
+    result_text(r, "key", name);
+    result_text(r, "form", signature_form_name(form));
+    put_digest(r, "digest", d, true);
 }
 
 static void put_signatures(struct result *r, const struct command *c) {
     const struct signature_verdict *v = &c->pull.image.signatures;
-    char name[256];
     result_open(r, "signatures", '[');
     for (size_t i = 0; i < v->count; i++) {
         result_open(r, NULL, '{');
-        key_name(c, &v->matches[i], name, sizeof name);
-        result_text(r, "key", name);
-        result_text(r, "form", signature_form_name(v->matches[i].form));
-        put_digest(r, "digest", &v->matches[i].digest, true);
+        put_claim(r, c, v->matches[i].key, v->matches[i].form, &v->matches[i].digest);
+        result_close(r, '}');
+    }
+    result_close(r, ']');
+}
+
+static const char *predicate_type(const struct command *c, const struct attestation_match *m, char *out, size_t size) {
+    return view_to_str(c->pull.config.policy.attestations[m->attestation].predicate_type, out, size) ? out : NULL;
+}
+
+static void put_attestations(struct result *r, const struct command *c) {
+    const struct attestation_verdict *v = &c->pull.image.attestations;
+    char text[600];
+    result_open(r, "attestations", '[');
+    for (size_t i = 0; i < v->count; i++) {
+        const struct attestation_match *m = &v->matches[i];
+        result_open(r, NULL, '{');
+        result_text(r, "predicateType", predicate_type(c, m, text, sizeof text));
+        put_claim(r, c, m->key, m->form, &m->digest);
+        snprintf(text, sizeof text, "attestations[%zu]", m->attestation);
+        result_text(r, "requirement", text);
         result_close(r, '}');
     }
     result_close(r, ']');
@@ -154,8 +179,7 @@ static int print_json(const struct command *c, const struct err *e, int status) 
     put_digest(r, "config", &p->image.config_digest, manifest_known);
     put_layers(r, &p->image, c->trusted);
     put_signatures(r, c);
-    result_open(r, "attestations", '[');
-    result_close(r, ']');
+    put_attestations(r, c);
     result_hex(r, "register", bank(c, HASH_SHA256));
     result_open(r, "registers", '{');
     result_hex(r, "sha256", bank(c, HASH_SHA256));
@@ -181,8 +205,16 @@ static int print_text(const struct command *c) {
     if (image->through_index) printf("index     %s\n", digest_text(&image->index_digest, text));
     printf("manifest  %s\n", digest_text(&image->manifest_digest, text));
     for (size_t i = 0; i < image->signatures.count; i++) {
-        key_name(c, &image->signatures.matches[i], text, sizeof text);
-        printf("signed by %s\n", text);
+        const struct signature_match *m = &image->signatures.matches[i];
+        key_name(c, m->key, text, sizeof text);
+        printf("signed by %s (%s)\n", text, signature_form_name(m->form));
+    }
+    for (size_t i = 0; i < image->attestations.count; i++) {
+        const struct attestation_match *m = &image->attestations.matches[i];
+        key_name(c, m->key, text, sizeof text);
+        printf("attested by %s (%s): ", text, signature_form_name(m->form));
+        predicate_type(c, m, text, sizeof text);
+        printf("%s, as attestations[%zu] asks\n", text, m->attestation);
     }
     printf("layers    %zu, %llu bytes%s%s\n", image->manifest.layer_count, (unsigned long long)bytes,
            c->directory ? ", unpacked into " : "", c->directory ? c->directory : "");

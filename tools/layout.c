@@ -120,6 +120,40 @@ static bool layout_manifest(void *state, struct view reference, struct arena *a,
     return *found || by_digest || err_set(e, ERR_FORMAT, "the image layout has no %s, which index.json names", path);
 }
 
+/* Whether the manifest of an entry of index.json names `wanted` as its subject. What cannot be read names nothing. */
+static bool refers_to(const json *entry, const struct digest *wanted, struct digest *out) {
+    struct arena a = {0};
+    struct view bytes;
+    struct referrer r;
+    struct err ignored;
+    bool found;
+    char path[96];
+    if (!digest_parse(json_text(json_get(entry, "digest")), out, &ignored)) return false;
+    blob_path(out, path, sizeof path);
+    bool yes = arena_make(&a, 6 * MANIFEST_MAX, &ignored) && read_file(path, &a, &bytes, &found, &ignored) && found &&
+               referrer_parse(bytes, &a, &r, &ignored) && r.has_subject && digest_eq(&r.subject, wanted);
+    arena_drop(&a);
+    return yes;
+}
+
+static bool layout_referrers(void *state, struct view subject, struct arena *a, struct digest *out, size_t max,
+                             size_t *count, bool *complete, struct err *e) {
+    (void)a;
+    const struct layout *l = state;
+    struct digest wanted, found;
+    if (!digest_parse(subject, &wanted, e)) return false;
+    *count = 0;
+    *complete = false;
+    for (struct json_iter it = json_each(l->manifests); json_next(&it);) {
+        if (!refers_to(it.value, &wanted, &found)) continue;
+        if (*count == max)
+            return err_set(e, ERR_FORMAT, "more than %zu manifests of the image layout refer to %.*s", max,
+                           VIEW_ARG(subject));
+        out[(*count)++] = found;
+    }
+    return true;
+}
+
 static bool layout_blob(void *state, struct view digest, uint64_t size,
                         bool (*sink)(void *sink_state, struct view bytes, struct err *e), void *sink_state,
                         struct err *e) {
@@ -144,7 +178,7 @@ static bool layout_blob(void *state, struct view digest, uint64_t size,
     return ok;
 }
 
-const struct source_ops layout_ops = {layout_open, layout_manifest, layout_blob};
+const struct source_ops layout_ops = {layout_open, layout_manifest, layout_referrers, layout_blob};
 
 int layout_main(void) {
     struct layout l = {0};

@@ -3,7 +3,7 @@
  * The worker sees only the layout's directory (WORKER_ROOM) and answers the same requests as one that speaks to a
  * registry. Tags are the org.opencontainers.image.ref.name annotations of index.json; a tag that stands there twice is
  * refused. "latest" (no tag given) may also be the only entry without a tag. A digest is looked for in blobs/, listed
- * in index.json or not. */
+ * in index.json or not. Referrers are the manifests of index.json that name a subject, and the tag that lists them. */
 #ifndef PLINTH_TOOLS_LAYOUT_H
 #define PLINTH_TOOLS_LAYOUT_H
 

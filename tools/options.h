@@ -51,6 +51,7 @@ const char *verdict_name(const struct err *e);
 int cmd_check(int argc, char **argv);
 int cmd_eventlog(int argc, char **argv);
 int cmd_initrd(int argc, char **argv);
+int cmd_policy(int argc, char **argv);
 int cmd_pull(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 

@@ -17,6 +17,7 @@ static const struct command {
 } commands[] = {
     {"pull", "verify an image and unpack it into a directory", cmd_pull},
     {"check", "verify an image's signatures, manifest and config; unpack nothing", cmd_check},
+    {"policy", "convert a containers-policy.json(5) into a policy", cmd_policy},
     {"initrd", "make the reproducible initramfs: agent, policy, CA bundle, kernel modules", cmd_initrd},
     {"run", "boot it all under QEMU with a virtual TPM, and fetch the evidence", cmd_run},
     {"eventlog", "print and replay an event log", cmd_eventlog},

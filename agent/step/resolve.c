@@ -32,23 +32,57 @@ static bool receive_objects(const struct child *fetch, int64_t deadline_ms, uint
     return true;
 }
 
-static bool receive_signatures(const struct child *fetch, const struct digest *digest, int64_t deadline_ms,
-                               uint8_t *buffer, struct arena *a, struct resolved *r, struct err *e) {
-    char text[DIGEST_TEXT_SIZE];
-    if (!fetcher_ask(fetch, FRAME_SIGNATURES, view_str(digest_text(digest, text)), e)) return false;
+/* Room for the candidate that this frame announces, or NULL. `total`: bytes of all statements so far. */
+static struct signature_candidate *begin_candidate(const struct frame *f, struct arena *a, struct resolved *r,
+                                                   uint64_t *total, struct err *e) {
+    struct reader in = reader_of(f->payload);
+    uint8_t form = read_u8(&in);
+    uint32_t n = read_le32(&in);
+    if (in.bad || form >= SIGNATURE_INLINE || in.rest.n > SIGNATURE_MAX || (form == SIGNATURE_MESSAGE && n)) {
+        err_set(e, ERR_SYSTEM, "the fetch worker mixed up its answers");
+        return NULL;
+    }
+    if (r->candidate_count == SIGNATURES_MAX) {
+        err_set(e, ERR_FORMAT, "more than %u signatures are attached to the image", SIGNATURES_MAX);
+        return NULL;
+    }
+    *total += form == SIGNATURE_TAG ? 0 : n;
+    if (n > (form == SIGNATURE_TAG ? SIGNATURE_PAYLOAD_MAX : STATEMENT_MAX) || *total > STATEMENTS_MAX) {
+        err_set(e, ERR_FORMAT, "a signature or attestation of %u bytes is more than is taken", n);
+        return NULL;
+    }
+    struct signature_candidate *c = &r->candidates[r->candidate_count];
+    uint8_t *payload = arena_alloc(a, n);
+    *c = (struct signature_candidate){(enum signature_form)form, view_of(payload, n), arena_copy(a, in.rest)};
+    if (!payload || (in.rest.n && !c->signature.n)) {
+        arena_full(a, e);
+        return NULL;
+    }
+    r->candidate_count++;
+    return c;
+}
+
+/* Collects (SIGNATURE DATA..).. END. */
+static bool receive_signatures(const struct config *config, const struct child *fetch, const struct digest *digest,
+                               uint8_t *buffer, struct arena *a, struct resolved *r, uint64_t *total, struct err *e) {
+    char request[1 + DIGEST_TEXT_SIZE], *text = request + 1;
+    struct signature_candidate *c = NULL;
+    size_t missing = 0; /* of the candidate's payload */
+    digest_text(digest, text);
+    request[0] = config->policy.attestation_count ? SIGNATURES_ATTESTATIONS : 0;
+    if (!fetcher_ask(fetch, FRAME_SIGNATURES, view_of(request, 1 + strlen(text)), e)) return false;
     for (struct frame f;;) {
-        if (!fetcher_next(fetch, buffer, deadline_ms, &f, e)) return err_in(e, "signatures of %s", text);
-        if (f.type == FRAME_END) return true;
-        struct reader in = reader_of(f.payload);
-        uint8_t form = read_u8(&in);
-        struct view payload = read_bytes(&in, read_le32(&in));
-        if (f.type != FRAME_SIGNATURE || in.bad || form != SIGNATURE_TAG)
-            return err_set(e, ERR_SYSTEM, "the fetch worker mixed up its answers");
-        if (r->candidate_count == SIGNATURES_MAX)
-            return err_set(e, ERR_FORMAT, "more than %u signatures are attached to the image", SIGNATURES_MAX);
-        if (payload.n > SIGNATURE_PAYLOAD_MAX || in.rest.n > SIGNATURE_MAX) continue;
-        r->candidates[r->candidate_count++] =
-            (struct signature_candidate){SIGNATURE_TAG, arena_copy(a, payload), arena_copy(a, in.rest)};
+        if (!fetcher_next(fetch, buffer, config->deadline_ms, &f, e)) return err_in(e, "signatures of %s", text);
+        if (f.type == FRAME_SIGNATURE && missing == 0) {
+            if (!(c = begin_candidate(&f, a, r, total, e))) return false;
+            missing = c->payload.n;
+        } else if (f.type == FRAME_DATA && missing && f.payload.n <= missing) {
+            memcpy((uint8_t *)c->payload.p + (c->payload.n - missing), f.payload.p, f.payload.n);
+            missing -= f.payload.n;
+        } else {
+            return (f.type == FRAME_END && missing == 0) ||
+                   err_set(e, ERR_SYSTEM, "the fetch worker mixed up its answers");
+        }
     }
 }
 
@@ -67,8 +101,8 @@ bool resolve_image(const struct config *config, const struct child *fetch, struc
     hash_once(HASH_SHA256, out->child, out->child_digest.sha256);
     if (image->pinned && !digest_eq(&out->top_digest, &image->digest))
         return err_set(e, ERR_DIGEST, "the manifest is %s, the reference says %s", digest_text(&out->top_digest, found), text);
-    if (config->policy.allow_unsigned) return true;
-    if (!receive_signatures(fetch, &out->top_digest, config->deadline_ms, buffer, a, out, e)) return false;
-    return out->child.n == 0 ||
-           receive_signatures(fetch, &out->child_digest, config->deadline_ms, buffer, a, out, e);
+    if (config->policy.allow_unsigned && !config->policy.attestation_count) return true;
+    uint64_t statements = 0;
+    return receive_signatures(config, fetch, &out->top_digest, buffer, a, out, &statements, e) &&
+           (out->child.n == 0 || receive_signatures(config, fetch, &out->child_digest, buffer, a, out, &statements, e));
 }

@@ -11,6 +11,7 @@
 #include "sys/proc.h"
 #include "sys/tpm.h"
 #include "tee/event.h"
+#include "trust/attestation.h"
 #include "trust/policy.h"
 #include "trust/signature.h"
 
@@ -41,6 +42,7 @@ struct verified_image {
     bool through_index;
     struct manifest manifest;
     struct signature_verdict signatures;
+    struct attestation_verdict attestations;
     struct digest config_digest;
     struct image_config config;
 };

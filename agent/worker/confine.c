@@ -50,8 +50,9 @@ static bool lower_limit(int what, rlim_t value, struct err *e) {
 
 static bool lower_limits(enum confine_role role, struct err *e) {
 #if !defined(__SANITIZE_ADDRESS__) /* its shadow is terabytes of address space */
-    /* zstd's largest window is 128 MiB, of which only what is used costs memory. */
-    if (!lower_limit(RLIMIT_AS, (UNPACK & 1u << role ? 192u : 128u) << 20, e)) return false;
+    /* zstd's largest window is 128 MiB, a statement's envelope sets aside 110 (signatures.c); only what is used costs
+     * memory. */
+    if (!lower_limit(RLIMIT_AS, 192u << 20, e)) return false;
 #endif
     return lower_limit(RLIMIT_NOFILE, 32, e) && lower_limit(RLIMIT_NPROC, 0, e) && lower_limit(RLIMIT_CORE, 0, e) &&
            (UNPACK & 1u << role || lower_limit(RLIMIT_FSIZE, 0, e));

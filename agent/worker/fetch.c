@@ -2,16 +2,11 @@
 #include "worker/fetch.h"
 
 #include "base/reader.h"
-#include "crypto/hash.h"
-#include "trust/signature.h"
 #include "worker/confine.h"
-#include "worker/frame.h"
-#include "worker/worker.h"
+#include "worker/signatures.h"
 
-#include <stdio.h>
-
-/* Two manifests of 4 MiB and their JSON trees, within the worker's 64 MiB (confine.c); pages are touched only when
- * used. */
+/* Two manifests of 4 MiB and their JSON trees; with a document of signatures.c within the worker's limit (confine.c).
+ * Pages are touched only when used. */
 #define REQUEST_ARENA (40u << 20)
 
 struct session {
@@ -19,22 +14,23 @@ struct session {
     void *state;
     struct fetch_source source;
     struct arena arena;  /* of one request */
+    uint64_t statements; /* bytes of them that may still be handed over */
     struct writer frame; /* FRAME_MAX bytes: a request as received, then blob bytes on their way out */
 };
 
-static bool send_frame(enum frame_type type, struct view head, struct view body, struct err *e) {
+bool fetch_send(enum frame_type type, struct view head, struct view body, struct err *e) {
     return frame_send(WORKER_CONTROL, type, head, body, e);
 }
 
 void fetch_note(const char *text) {
     struct err ignored;
-    send_frame(FRAME_NOTE, view_str(text), (struct view){0}, &ignored);
+    fetch_send(FRAME_NOTE, view_str(text), (struct view){0}, &ignored);
 }
 
-static bool send_data(struct view bytes, struct err *e) {
+bool fetch_send_data(struct view bytes, struct err *e) {
     for (struct view part; bytes.n; bytes = view_skip(bytes, part.n)) {
         part = view_first(bytes, FRAME_MAX);
-        if (!send_frame(FRAME_DATA, part, (struct view){0}, e)) return false;
+        if (!fetch_send(FRAME_DATA, part, (struct view){0}, e)) return false;
     }
     return true;
 }
@@ -45,7 +41,7 @@ static bool send_manifest(struct session *s, struct view reference, struct view 
     if (!s->ops->manifest(s->state, reference, &s->arena, bytes, type, &found, e))
         return err_in(e, "manifest %.*s", VIEW_ARG(reference));
     if (!found) return err_set(e, ERR_FORMAT, "there is no manifest %.*s", VIEW_ARG(reference));
-    return send_frame(FRAME_OBJECT, *type, (struct view){0}, e) && send_data(*bytes, e);
+    return fetch_send(FRAME_OBJECT, *type, (struct view){0}, e) && fetch_send_data(*bytes, e);
 }
 
 /* What cannot be read here is no error here: the monitor gets the bytes and says what is wrong with them. */
@@ -67,68 +63,19 @@ static bool resolve(struct session *s, struct view reference, struct err *e) {
     return send_manifest(s, view_str(digest_text(&child.digest, digest)), &bytes, &type, e);
 }
 
-static bool take(void *state, struct view bytes, struct err *e) {
-    struct writer *w = state;
-    write_bytes(w, bytes);
-    return !w->full || err_set(e, ERR_SYSTEM, "a blob larger than it was said to be");
-}
-
-/* Why this entry is of no use, or "". False for what ends the whole request. */
-static bool read_signature(struct session *s, const struct signature_entry *entry, struct writer *out, const char **why,
-                           struct err *e) {
-    const struct descriptor *d = &entry->payload;
-    char digest[DIGEST_TEXT_SIZE];
-    uint8_t sum[HASH_MAX];
-    *why = entry->signature.n == 0              ? "it has no signature annotation"
-           : entry->signature.n > SIGNATURE_MAX ? "its signature is too long"
-           : d->size > SIGNATURE_PAYLOAD_MAX    ? "its payload is too large"
-                                                : "";
-    if (**why) return true;
-    out->n = 0;
-    write_u8(out, SIGNATURE_TAG);
-    write_le32(out, (uint32_t)d->size);
-    size_t at = out->n;
-    if (!s->ops->blob(s->state, view_str(digest_text(&d->digest, digest)), d->size, take, out, e)) {
-        *why = e->text;
-        return e->kind != ERR_NETWORK && e->kind != ERR_SYSTEM;
-    }
-    hash_once(HASH_SHA256, view_skip(writer_view(out), at), sum);
-    if (memcmp(sum, d->digest.sha256, sizeof d->digest.sha256) != 0) *why = "its payload has another digest";
-    write_bytes(out, entry->signature);
-    return true;
-}
-
-static bool signatures(struct session *s, struct view image, struct err *e) {
-    struct digest digest;
-    struct view bytes, type;
-    bool found;
-    char tag[TAG_MAX];
-    if (!digest_parse(image, &digest, e)) return false;
-    snprintf(tag, sizeof tag, "sha256-%.64s.sig", (const char *)image.p + 7);
-    if (!s->ops->manifest(s->state, view_str(tag), &s->arena, &bytes, &type, &found, e)) return err_in(e, "signatures");
-    if (!found) return true;
-    struct signature_entry *entries = arena_alloc(&s->arena, SIGNATURES_MAX * sizeof *entries);
-    size_t count;
-    if (!entries) return arena_full(&s->arena, e);
-    if (!signature_manifest_parse(bytes, &s->arena, entries, SIGNATURES_MAX, &count, e)) return err_in(e, "signatures");
-    for (size_t i = 0; i < count; i++) {
-        const char *why;
-        if (!read_signature(s, &entries[i], &s->frame, &why, e)) return err_in(e, "signature %zu of %zu", i + 1, count);
-        if (!*why) {
-            if (!send_frame(FRAME_SIGNATURE, writer_view(&s->frame), (struct view){0}, e)) return false;
-            continue;
-        }
-        char text[800];
-        snprintf(text, sizeof text, "signature %zu of %zu is left out: %s", i + 1, count, why);
-        fetch_note(text);
-    }
-    return true;
+static bool signatures(struct session *s, struct view request, struct err *e) {
+    struct reader r = reader_of(request);
+    uint8_t flags = read_u8(&r);
+    struct digest image;
+    if (r.bad) return err_set(e, ERR_FORMAT, "a malformed request for signatures");
+    return digest_parse(r.rest, &image, e) &&
+           signatures_find(s->ops, s->state, &image, flags & SIGNATURES_ATTESTATIONS, &s->arena, &s->statements, e);
 }
 
 static bool flush(struct session *s, struct err *e) {
     size_t n = s->frame.n;
     s->frame.n = 0;
-    return n == 0 || send_frame(FRAME_DATA, view_of(s->frame.p, n), (struct view){0}, e);
+    return n == 0 || fetch_send(FRAME_DATA, view_of(s->frame.p, n), (struct view){0}, e);
 }
 
 static bool pass_on(void *state, struct view bytes, struct err *e) {
@@ -155,10 +102,10 @@ static bool blob(struct session *s, struct view request, struct err *e) {
 static bool answer(struct session *s, const struct frame *request, struct err *e) {
     char reference[TAG_MAX + 1] = ""; /* as above */
     if (request->type == FRAME_BLOB) return blob(s, request->payload, e);
+    if (request->type == FRAME_SIGNATURES) return signatures(s, request->payload, e);
     if (!view_to_str(request->payload, reference, sizeof reference))
         return err_set(e, ERR_FORMAT, "a malformed request");
     if (request->type == FRAME_RESOLVE) return resolve(s, view_str(reference), e);
-    if (request->type == FRAME_SIGNATURES) return signatures(s, view_str(reference), e);
     return err_set(e, ERR_SYSTEM, "a request of type %d, which the fetch worker does not know", request->type);
 }
 
@@ -181,7 +128,7 @@ static bool begin(struct session *s, struct frame *request, struct arena *keep, 
 }
 
 int fetch_main(int role, const struct source_ops *ops, void *state) {
-    struct session s = {.ops = ops, .state = state};
+    struct session s = {.ops = ops, .state = state, .statements = STATEMENTS_MAX};
     struct arena keep = {0};
     struct frame request;
     struct err e, ignored;
@@ -192,7 +139,7 @@ int fetch_main(int role, const struct source_ops *ops, void *state) {
     while (ok) {
         bool answered = arena_make(&s.arena, REQUEST_ARENA, &e) && answer(&s, &request, &e);
         arena_drop(&s.arena);
-        ok = answered ? send_frame(FRAME_END, (struct view){0}, (struct view){0}, &ignored)
+        ok = answered ? fetch_send(FRAME_END, (struct view){0}, (struct view){0}, &ignored)
                       : frame_send_error(WORKER_CONTROL, &e, &ignored);
         ok = ok && frame_receive(WORKER_CONTROL, s.frame.p, s.frame.size, 0, &request, &ignored);
     }

@@ -18,12 +18,12 @@ enum frame_type {
     FRAME_SOURCE = 1, /* struct fetch_source (worker/job.h): once, first */
     FRAME_CA,         /* PEM text, appended; before the first request */
     FRAME_RESOLVE,    /* tag or digest text -> OBJECT DATA.. [OBJECT DATA..] END */
-    FRAME_SIGNATURES, /* digest text -> SIGNATURE.. END */
+    FRAME_SIGNATURES, /* u8 flags, digest text -> (SIGNATURE DATA..).. END */
     FRAME_BLOB,       /* u64le size, digest text -> DATA.. END */
     /* fetch worker -> monitor */
     FRAME_OBJECT,     /* a manifest follows in DATA frames; payload: its media type as the registry said */
     FRAME_DATA,       /* bytes */
-    FRAME_SIGNATURE,  /* u8 form, u32le n, payload[n], signature[rest] */
+    FRAME_SIGNATURE,  /* u8 form, u32le n, signature[rest]; its payload of n bytes follows in DATA frames */
     FRAME_NOTE,       /* text for people: "retrying in 2 s: connection reset" */
     FRAME_END,        /* the request is answered; unpack worker: empty */
     FRAME_ERROR,      /* u8 err_kind, u32le errno, u16le n text, u16le n trail, u16le n mend */
@@ -35,6 +35,9 @@ enum frame_type {
     FRAME_LEASE,      /* struct lease */
     FRAME_TYPE_MAX
 };
+
+/* Flags of FRAME_SIGNATURES. */
+#define SIGNATURES_ATTESTATIONS 1u /* wanted too: the .att tag, and statements above SIGNATURE_PAYLOAD_MAX */
 
 struct frame {
     enum frame_type type;

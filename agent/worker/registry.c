@@ -17,6 +17,7 @@
 /* No new attempt when so long nothing has come; one stall is forgiven, not two. */
 #define RETRY_MS 45000
 #define BODY_MS 120000 /* for manifests and tokens */
+#define PAGES_MAX 20u  /* of a list of referrers */
 #define TOKEN_BODY_MAX (64u << 10)
 #define AUTHORIZATION_MAX 16384 /* tokens of large clouds are 4 KiB */
 /* Slower than this for a minute is no transfer. */
@@ -40,14 +41,19 @@ struct registry {
     struct connection connections[2];
 };
 
+enum query_kind { QUERY_MANIFEST, QUERY_BLOB, QUERY_REFERRERS };
+
 /* One object that is wanted. */
 struct query {
-    bool blob;
+    enum query_kind kind;
     struct view reference;
     size_t endpoint;
-    struct arena *arena; /* manifest */
+    struct arena *arena; /* manifest, referrers */
     struct view bytes, media_type;
     bool found;
+    struct view page; /* referrers: the URL of the next page, empty for the first */
+    struct digest *digests;
+    size_t max, count;
     uint64_t size, delivered; /* blob */
     bool (*sink)(void *sink_state, struct view bytes, struct err *e);
     void *sink_state;
@@ -214,11 +220,16 @@ static bool authorise(struct registry *r, const struct query *q, struct response
 static bool endpoint_url(struct registry *r, const struct query *q, struct url *out, struct err *e) {
     const struct fetch_endpoint *p = &r->source.endpoints[q->endpoint];
     struct writer w = writer_of(r->urls[0], URL_MAX);
+    static const char *const kinds[] = {"/manifests/", "/blobs/", "/referrers/"};
+    if (q->page.n) {
+        write_bytes(&w, q->page);
+        return url_parse(writer_view(&w), out, e);
+    }
     write_text(&w, r->schemes[q->endpoint] == SCHEME_HTTP ? "http://" : "https://");
     write_bytes(&w, p->host);
     write_text(&w, "/v2/");
     write_bytes(&w, p->repository);
-    write_text(&w, q->blob ? "/blobs/" : "/manifests/");
+    write_text(&w, kinds[q->kind]);
     write_bytes(&w, q->reference);
     return url_parse(writer_view(&w), out, e);
 }
@@ -252,10 +263,17 @@ static bool fall_back(struct registry *r, const struct query *q, const struct ur
     return true;
 }
 
-/* GET with all that HTTP may ask for in between. True for 200, 206 and 404. */
+/* A registry from before referrers. 404 is what the specification says; 406 is an Artifactory, 400 others that take the
+ * path for something else (go-containerregistry falls back for the same three). */
+static bool no_referrers(const struct query *q, unsigned status) {
+    return q->kind == QUERY_REFERRERS && !q->page.n && (status == 404 || status == 400 || status == 406);
+}
+
+/* GET with all that HTTP may ask for in between. True for 200, 206, 404 and no_referrers. */
 static bool get(struct registry *r, const struct query *q, uint64_t from, struct response *out, struct err *e) {
-    const char *accept = q->blob
-                             ? "*/*"
+    const char *accept = q->kind == QUERY_BLOB ? "*/*"
+                         : q->kind == QUERY_REFERRERS
+                             ? "application/vnd.oci.image.index.v1+json"
                              : "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, "
                                "application/vnd.docker.distribution.manifest.list.v2+json, "
                                "application/vnd.docker.distribution.manifest.v2+json";
@@ -272,7 +290,7 @@ static bool get(struct registry *r, const struct query *q, uint64_t from, struct
         }
         unsigned status = out->head.status;
         if (home && r->schemes[q->endpoint] == SCHEME_UNKNOWN) r->schemes[q->endpoint] = SCHEME_HTTPS;
-        if (status == 200 || status == 206 || status == 404) return true;
+        if (status == 200 || status == 206 || status == 404 || no_referrers(q, status)) return true;
         if (status == 401 && home && !renewed) {
             renewed = true; /* no credential was sent, or a token has expired */
             if (!authorise(r, q, out, e)) return false;
@@ -307,6 +325,51 @@ static bool try_manifest(struct registry *r, struct query *q, struct err *e) {
     q->media_type = arena_copy(q->arena, type);
     if (type.n && !q->media_type.n) return arena_full(q->arena, e);
     return read_body(&a, MANIFEST_MAX, q->arena, &q->bytes, e);
+}
+
+/* The URL of the page after this one into q->page, or empty. It must be where the first one is. */
+static bool next_page(struct registry *r, struct query *q, const struct response *a, struct err *e) {
+    struct view value, target = {0};
+    struct url here, next;
+    for (size_t at = 0; http_field(&a->head, "link", &at, &value);)
+        if (!http_link_next(value, &target, e)) return false;
+    if (target.n == 0) {
+        q->page = target;
+        return true;
+    }
+    struct writer w = writer_of(r->urls[1], URL_MAX);
+    if (!endpoint_url(r, q, &here, e) || !url_resolve(&here, target, &w, e) || !url_parse(writer_view(&w), &next, e))
+        return err_in(e, "the next page");
+    if (!url_same_origin(&here, &next))
+        return err_set(e, ERR_FORMAT, "the next page is at another place, %.*s", VIEW_ARG(next.authority));
+    q->page = arena_copy(q->arena, writer_view(&w));
+    return q->page.n || arena_full(q->arena, e);
+}
+
+/* found: the endpoint keeps such lists; this one may be empty. */
+static bool try_referrers(struct registry *r, struct query *q, struct err *e) {
+    size_t pages = 0, left = MANIFEST_MAX;
+    q->count = 0;
+    q->page = (struct view){0};
+    do {
+        struct response a;
+        struct view bytes;
+        if (!get(r, q, 0, &a, e)) return false;
+        q->found = a.head.status == 200;
+        if (!q->found) {
+            response_drop(&a);
+            return no_referrers(q, a.head.status) || refuse_status(r, q, &a, e);
+        }
+        if (++pages > PAGES_MAX)
+            return err_set(e, ERR_FORMAT, "the list of referrers has more than %u pages", PAGES_MAX);
+        if (!read_body(&a, left, q->arena, &bytes, e) || !next_page(r, q, &a, e) ||
+            !referrers_parse(bytes, q->arena, q->digests, q->max, &q->count, e)) {
+            connection_close(a.connection);
+            return err_in(e, "%s", a.connection->host);
+        }
+        left -= bytes.n;
+    } while (q->page.n);
+    return true;
 }
 
 /* Where the body of this answer begins in the blob: *start. */
@@ -383,7 +446,9 @@ static bool try_endpoint(struct registry *r, struct query *q, int retries, struc
     int64_t since = clock_ms();
     for (int n = 0;; n++) {
         uint64_t before = q->delivered;
-        if (q->blob ? try_blob(r, q, e) : try_manifest(r, q, e)) return true;
+        static bool (*const tries[])(struct registry *, struct query *, struct err *) = {try_manifest, try_blob,
+                                                                                         try_referrers};
+        if (tries[q->kind](r, q, e)) return true;
         if (e->kind != ERR_NETWORK || e->sys == ENOENT) return false;
         if (q->delivered - before >= 1u << 20) { /* it does move */
             n = 0;
@@ -409,7 +474,8 @@ static bool try_all(struct registry *r, struct query *q, struct err *e) {
         if (r->dead[i]) continue;
         q->endpoint = i;
         bool ok = try_endpoint(r, q, 0, e);
-        if (ok && q->found) return true;
+        if (ok && q->found && (q->kind != QUERY_REFERRERS || q->count))
+            return true; /* caches do not mirror such lists */
         if (!ok && e->kind == ERR_SYSTEM) return false;
         if (ok) continue;
         note(r, "mirror %.*s: %s; asking the next", VIEW_ARG(host), e->text);
@@ -455,13 +521,23 @@ static bool registry_manifest(void *state, struct view reference, struct arena *
 static bool registry_blob(void *state, struct view digest, uint64_t size,
                           bool (*sink)(void *sink_state, struct view bytes, struct err *e), void *sink_state,
                           struct err *e) {
-    struct query q = {.blob = true, .reference = digest, .size = size, .sink = sink, .sink_state = sink_state};
+    struct query q = {.kind = QUERY_BLOB, .reference = digest, .size = size, .sink = sink, .sink_state = sink_state};
     struct digest checked;
     if (!digest_parse(digest, &checked, e) || !try_all(state, &q, e)) return false;
     return q.found || err_set(e, ERR_FORMAT, "the registry has no blob %.*s (404)", VIEW_ARG(digest));
 }
 
-const struct source_ops registry_ops = {registry_open, registry_manifest, registry_blob};
+static bool registry_referrers(void *state, struct view subject, struct arena *a, struct digest *out, size_t max,
+                               size_t *count, bool *complete, struct err *e) {
+    struct query q = {.kind = QUERY_REFERRERS, .reference = subject, .arena = a, .digests = out, .max = max};
+    struct digest checked;
+    if (!digest_parse(subject, &checked, e) || !try_all(state, &q, e)) return false;
+    *count = q.count;
+    *complete = q.found;
+    return true;
+}
+
+const struct source_ops registry_ops = {registry_open, registry_manifest, registry_referrers, registry_blob};
 
 bool registry_make(void (*note_text)(const char *text), void **state, struct err *e) {
     struct arena a;

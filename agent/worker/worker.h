@@ -19,6 +19,10 @@ struct source_ops {
      * At most MANIFEST_MAX bytes. */
     bool (*manifest)(void *state, struct view reference, struct arena *a, struct view *bytes, struct view *media_type,
                      bool *found, struct err *e);
+    /* The manifests that name `subject` (a digest's text) as their subject: at most `max`, more is an error. *complete
+     * false: this source does not know them all, the tag that stands in for such a list (sha256-<hex>) is to be read too. */
+    bool (*referrers)(void *state, struct view subject, struct arena *a, struct digest *out, size_t max, size_t *count,
+                      bool *complete, struct err *e);
     /* A blob, streamed to `sink` in order; exactly `size` bytes or an error. The source retries and resumes by itself. */
     bool (*blob)(void *state, struct view digest, uint64_t size,
                  bool (*sink)(void *sink_state, struct view bytes, struct err *e), void *sink_state, struct err *e);

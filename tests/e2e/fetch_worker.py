@@ -111,15 +111,19 @@ class Worker:
                 objects[-1][1] += payload
         return [tuple(o) for o in objects]
 
-    def signatures(self, digest, **more):
+    def signatures(self, digest, attestations=False, **more):
         """[(form, payload, signature)]"""
-        self.send(SIGNATURES, digest.encode())
+        self.send(SIGNATURES, bytes([attestations]) + digest.encode())
         found = []
         for kind, payload in self.answer(**more):
-            assert kind == SIGNATURE
-            form, n = struct.unpack_from("<BI", payload)
-            found.append((form, payload[5:5 + n], payload[5 + n:]))
-        return found
+            if kind == SIGNATURE:
+                form, n = struct.unpack_from("<BI", payload)
+                found.append([form, b"", payload[5:], n])
+            else:
+                assert kind == DATA
+                found[-1][1] += payload
+        assert all(len(f[1]) == f[3] for f in found)
+        return [tuple(f[:3]) for f in found]
 
     def blob(self, digest, size, sink=None, **more):
         self.send(BLOB, struct.pack("<Q", size) + digest.encode())

@@ -5,6 +5,7 @@
     registry.on("/blobs/", truncate(1000), times=2)  # the first two requests whose path holds "/blobs/"
     registry.host                                    # "127.0.0.1:40123"
     registry.requests                                # [Request]: method, path, headers (lower-case names)
+    registry.referrers = 100                         # offers the referrers API, in pages of so many; without, it answers 404
 
 Rules are asked in order; the first that fits and is not used up answers. A rule is a callable (connection, request, registry) that writes
 its answer by itself and returns True when the connection may go on. Also from the command line:
@@ -239,6 +240,7 @@ class Bearer:
 class Registry:
     def __init__(self, tls=None, port=0, host="127.0.0.1", versions=None):
         self.blobs, self.manifests, self.requests, self.rules = {}, {}, [], []
+        self.referrers = None
         self.closing = threading.Event()
         self.context = None
         if tls:
@@ -316,6 +318,8 @@ class Registry:
             if media_type not in request.headers.get("accept", ""):
                 return missing
             return 200, {"Content-Type": media_type, "Docker-Content-Digest": sha256(data), "Content-Length": len(data)}, data
+        if kind == "referrers" and self.referrers:
+            return self.list_referrers(repository, name, request.path)
         if kind == "blobs" and (repository, name) in self.blobs:
             data = self.blobs[repository, name]
             headers = {"Content-Type": "application/octet-stream", "Accept-Ranges": "bytes"}
@@ -326,6 +330,23 @@ class Registry:
                 data = data[first:]
             return (206 if r else 200), {**headers, "Content-Length": len(data)}, data
         return missing
+
+    def list_referrers(self, repository, subject, path):
+        """One page, with a Link to the next."""
+        found = []
+        for (where, name), (media_type, data) in self.manifests.items():
+            try:
+                m = json.loads(data) if where == repository and ":" in name else {}
+            except ValueError:
+                continue
+            if isinstance(m, dict) and m.get("subject", {}).get("digest") == subject:
+                found.append({"mediaType": media_type, "digest": name, "size": len(data), "artifactType": m.get("artifactType", m["config"]["mediaType"])})
+        first = int(urllib.parse.parse_qs(urllib.parse.urlsplit(path).query).get("last", ["0"])[0])
+        body = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": found[first:first + self.referrers]}).encode()
+        headers = {"Content-Type": OCI_INDEX, "Content-Length": len(body)}
+        if first + self.referrers < len(found):
+            headers["Link"] = f'</v2/{repository}/referrers/{subject}?last={first + self.referrers}>; rel="next"'
+        return 200, headers, body
 
     def honest(self, request):
         status, headers, body = self.look_up(request)

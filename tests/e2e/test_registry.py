@@ -1,8 +1,10 @@
 """The fetch worker alone against a registry that misbehaves: the confined process of build/plinth, driven over its frames."""
+import base64
 import json
 import os
 import socket
 import ssl
+import tarfile
 import threading
 import time
 
@@ -98,7 +100,7 @@ def test_manifest_index_blob_signatures(registry, worker):
     assert w.resolve(registry.image) == [(media_type, body)]
     assert w.blob(sha256(BIG), len(BIG)) == BIG
     assert w.blob(sha256(b"hello"), 5) == b"hello"
-    assert w.signatures(registry.image) == [(0, PAYLOAD, b"c2ln")]
+    assert w.signatures(registry.image) == [(0, PAYLOAD, b"sig")]
     assert w.signatures(digest(7)) == []
     assert registry.connections == 1 and not w.notes  # one connection for all of it
     h = registry.requests[0].headers
@@ -585,7 +587,7 @@ def test_signatures_left_out(registry, worker):
     sign(registry, [{k: v for k, v in good.items() if k != "annotations"}, {**good, "size": 99}, {**good, "digest": digest(3)}, hello,
                     {**good, "digest": sha256(b"x" * 70000), "size": 70000}, {**good, "annotations": {"dev.cosignproject.cosign/signature": "a" * 2000}}, good])
     w = worker(registry)
-    assert w.signatures(registry.image) == [(0, PAYLOAD, b"c2ln")]
+    assert w.signatures(registry.image) == [(0, PAYLOAD, b"sig")]
     assert len(w.notes) == 6 and all("left out" in n for n in w.notes), w.notes
 
 
@@ -598,6 +600,274 @@ def test_signature_manifests_that_are_none(registry, worker):
     registry.put_manifest(REPOSITORY, registry.image.replace(":", "-") + ".sig", b"{garbage")
     refused(worker(registry).signatures, registry.image)
     refused(worker(registry).signatures, "sha256:../x", kind="digest")
+
+
+# ---- Attestations and referrers ------------------------------------------------------------------------------------------------
+
+BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
+SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json"
+DSSE = "application/vnd.dsse.envelope.v1+json"
+STATEMENT = b'{"_type":"https://in-toto.io/Statement/v1"}'
+TAG, ENVELOPE, SIGSTORE, MESSAGE = range(4)
+
+
+def b64(data):
+    return base64.b64encode(data).decode()
+
+
+def envelope(payload=STATEMENT, signatures=(b"sig",), **more):
+    return {"payloadType": "application/vnd.in-toto+json", "payload": b64(payload), "signatures": [{"sig": b64(s)} for s in signatures], **more}
+
+
+def bundle(payload=STATEMENT, **more):
+    whole = {"mediaType": BUNDLE, "verificationMaterial": {"publicKey": {"hint": "x"}}, "dsseEnvelope": envelope(payload), **more}
+    return {k: v for k, v in whole.items() if v is not None}
+
+
+def blob(registry, content, media_type, **more):
+    content = content if isinstance(content, bytes) else json.dumps(content).encode()
+    return {"mediaType": media_type, **registry.put_blob(REPOSITORY, content), **more}
+
+
+def attach(registry, layers, subject=None, artifact_type=None, tag=None):
+    """A manifest with these layers, referring to the image; its descriptor."""
+    m = {"schemaVersion": 2, "mediaType": hostile.OCI_MANIFEST, "config": blob(registry, b"{}", "application/vnd.oci.empty.v1+json"), "layers": layers}
+    if artifact_type:
+        m["artifactType"] = artifact_type
+    if subject != "":
+        m["subject"] = {"mediaType": hostile.OCI_MANIFEST, "digest": subject or registry.image, "size": 1}
+    return registry.put_manifest(REPOSITORY, tag, m)
+
+
+def list_at_tag(registry, entries):
+    """The list of referrers that stands in for the API, as cosign writes it: the type is of no use."""
+    registry.put_manifest(REPOSITORY, registry.image.replace(":", "-"), {
+        "schemaVersion": 2, "mediaType": hostile.OCI_INDEX,
+        "manifests": [{**e, "artifactType": "application/vnd.oci.empty.v1+json"} for e in entries]}, hostile.OCI_INDEX)
+
+
+def attach_bundles(registry, n):
+    return [attach(registry, [blob(registry, bundle(b"%d" % i), BUNDLE)], artifact_type=BUNDLE) for i in range(n)]
+
+
+@pytest.fixture
+def bare(registry):
+    """The image without the signature at its tag."""
+    del registry.manifests[REPOSITORY, registry.image.replace(":", "-") + ".sig"]
+    return registry
+
+
+def test_all_storage_forms(registry, worker):
+    annotated = {"annotations": {"dev.cosignproject.cosign/signature": "c2ln"}}
+    attach(registry, [blob(registry, envelope(), DSSE, annotations={"dev.cosignproject.cosign/signature": ""}), blob(registry, envelope(b"two", (b"s1", b"s2")), DSSE)],
+           subject="", tag=registry.image.replace(":", "-") + ".att")
+    attach(registry, [blob(registry, bundle(), BUNDLE)], artifact_type=BUNDLE)
+    attach(registry, [blob(registry, bundle(b"x"), "application/octet-stream")], artifact_type="application/vnd.dev.sigstore.bundle+json;version=0.2")
+    attach(registry, [blob(registry, bundle(dsseEnvelope=None, messageSignature={"signature": "c2ln"}), BUNDLE)])
+    attach(registry, [blob(registry, b"other", SIMPLE_SIGNING, **annotated)])
+    attach(registry, [blob(registry, b"no signature", "application/spdx+json")], artifact_type="application/spdx+json")
+    attach(registry, [blob(registry, envelope(), DSSE)])
+    want = [(TAG, PAYLOAD, b"sig"), (SIGSTORE, STATEMENT, b"sig"), (SIGSTORE, b"x", b"sig"), (MESSAGE, b"", b"sig"), (TAG, b"other", b"sig")]
+    att = [(ENVELOPE, STATEMENT, b"sig"), (ENVELOPE, b"two", b"s1"), (ENVELOPE, b"two", b"s2")]
+    registry.referrers = 100
+    w = worker(registry)
+    assert w.signatures(registry.image) == want and not registry.paths(".att")
+    assert w.signatures(registry.image, attestations=True) == want[:1] + att + want[1:]
+    assert not w.notes, w.notes
+    assert w.signatures(digest(7), attestations=True) == []
+
+
+def test_list_of_referrers_at_the_tag(bare, worker):
+    two = attach_bundles(bare, 2)
+    assert worker(bare).signatures(bare.image) == []  # neither the API nor the tag: none
+    list_at_tag(bare, two + two[:1])
+    w = worker(bare)
+    assert [s[1] for s in w.signatures(bare.image)] == [b"0", b"1"] and not w.notes
+    assert bare.paths("/referrers/")
+    for status in (400, 406):  # registries that know no such path (go-containerregistry #1962)
+        bare.rules.clear()
+        bare.on("/referrers/", answer(status))
+        assert len(worker(bare).signatures(bare.image)) == 2
+    bare.rules.clear()
+    bare.referrers = 100  # the API answers: the tag is not asked
+    bare.requests.clear()
+    assert len(worker(bare).signatures(bare.image)) == 2
+    assert not [p for p in bare.paths("/manifests/sha256-") if not p.endswith(".sig")]
+
+
+def test_registry_that_takes_the_tag_for_the_digest(bare, worker):
+    bare.manifests[REPOSITORY, bare.image.replace(":", "-")] = bare.manifests[REPOSITORY, bare.image]
+    assert worker(bare).signatures(bare.image) == []
+    bare.put_manifest(REPOSITORY, bare.image.replace(":", "-"), json.loads(bare.manifests[REPOSITORY, bare.image][1]) | {"annotations": {}})
+    refused(worker(bare).signatures, bare.image, has="not an index")
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 429])
+def test_a_failing_list_is_not_an_empty_one(bare, ca, status):
+    bare.on("/referrers/", answer(status, Retry_After=1), times=1)
+    bare.on("/manifests/sha256-", answer(status, Retry_After=1), times=1)
+    list_at_tag(bare, attach_bundles(bare, 1))
+    with Worker([(bare.host, REPOSITORY)], ca.bytes()) as w:
+        assert len(w.signatures(bare.image)) == 1
+        assert len(w.notes) == 2 and all(str(status) in n for n in w.notes), w.notes
+
+
+@pytest.mark.parametrize("act, kind, words", [
+    (answer(401), "policy", "401"), (answer(403), "policy", "403"), (answer(410), "format", "410"), (answer(405), "format", "405"),
+    (hostile.html, "format", "JSON"), (answer(200, b"[]"), "format", "object"), (answer(200, b"{"), "format", "JSON"), (answer(206, b"{}"), "format", "206"),
+    (answer(200, b'{"schemaVersion":2,"manifests":[{}]}'), "format", "mediaType"), (hostile.endless_body(), "format", "4194304"),
+    (hostile.endless_body(chunked=True), "format", "4194304"), (hostile.redirect_loop, "format", "loop"), (answer(302), "format", "nowhere"),
+    (answer(200, b'{"schemaVersion":2,"manifests":[]}', Link="nonsense"), "format", "Link"),
+    (answer(200, b'{"schemaVersion":2,"manifests":[]}', Link='<https://elsewhere.example/x>; rel="next"'), "format", "elsewhere.example"),
+    (answer(200, b'{"schemaVersion":2,"manifests":[]}', Link='<http://127.0.0.1/x>; rel=next'), "format", "another place"),
+    (answer(200, b'{"schemaVersion":2,"manifests":[]}', Link='<?again>; rel="next"'), "format", "20 pages")])
+def test_lists_that_are_none(bare, worker, act, kind, words):
+    bare.on("/referrers/", act)
+    list_at_tag(bare, attach_bundles(bare, 1))
+    refused(worker(bare).signatures, bare.image, kind=kind, has=words)
+
+
+def test_pages(bare, worker):
+    attach_bundles(bare, 7)
+    bare.referrers = 3
+    w = worker(bare)
+    assert [s[1] for s in w.signatures(bare.image)] == [b"%d" % i for i in range(7)]
+    assert len(bare.paths("/referrers/")) == 3 and not w.notes
+    bare.on("last=3", answer(404))
+    refused(worker(bare).signatures, bare.image, has="404")
+
+
+def test_filter_that_nobody_asked_for(bare, worker):
+    attach_bundles(bare, 2)
+    bare.referrers = 100
+    bare.on("/referrers/", rewrite(lambda s, h, b: (s, {**h, "OCI-Filters-Applied": "artifactType"}, b)))
+    assert len(worker(bare).signatures(bare.image)) == 2
+    assert "artifactType" not in bare.paths("/referrers/")[0]
+
+
+def test_mirror_without_the_list(bare, worker, tls):
+    """A cache mirrors images, not lists: empty and missing ones are asked for at home."""
+    attach_bundles(bare, 2)
+    bare.referrers = 100
+    with Registry(tls=tls) as mirror:
+        fill(mirror)
+        del mirror.manifests[REPOSITORY, mirror.image.replace(":", "-") + ".sig"]
+        for mirror.referrers in (None, 100):
+            assert len(worker(mirror, bare).signatures(bare.image)) == 2
+
+
+def test_too_many(bare, worker):
+    def page(n):
+        entries = [{"mediaType": hostile.OCI_MANIFEST, "digest": digest(i), "size": 5} for i in range(n)]
+        return answer(200, json.dumps({"schemaVersion": 2, "manifests": entries}).encode())
+    bare.on("/referrers/", page(10000))
+    refused(worker(bare).signatures, bare.image, has=["10000", "100"])
+    assert len(bare.requests) < 10
+    layers = [blob(bare, PAYLOAD, SIMPLE_SIGNING, annotations={"dev.cosignproject.cosign/signature": "c2ln"})]
+    sign(bare, layers * 10000)
+    refused(worker(bare).signatures, bare.image, has=["10000", "100"])
+    del bare.manifests[REPOSITORY, bare.image.replace(":", "-") + ".sig"]
+    bare.rules.clear()
+    list_at_tag(bare, attach_bundles(bare, 101))
+    refused(worker(bare).signatures, bare.image, has="100")
+    list_at_tag(bare, attach_bundles(bare, 100))
+    assert len(worker(bare).signatures(bare.image)) == 100
+    sign(bare, layers)  # one more than a hundred, in two places
+    refused(worker(bare).signatures, bare.image, has=["more than 100", bare.image])
+    attach(bare, [blob(bare, envelope(b"x", [b"s"] * 60), DSSE), blob(bare, envelope(b"y", [b"s"] * 60), DSSE)], subject="",
+           tag=bare.image.replace(":", "-") + ".att")
+    refused(worker(bare).signatures, bare.image, attestations=True, has="more than 100")
+
+
+def test_large_signature_blobs(bare, worker, ca):
+    """100 MB, said and unsaid; the good one behind them counts."""
+    big = {"mediaType": BUNDLE, "digest": digest(5), "size": 100 << 20}
+    liar = {**big, "digest": digest(6), "size": 1000}
+    bare.on(f"/blobs/{digest(6)}", hostile.endless_body())
+    for d in (big, liar):
+        attach(bare, [d], artifact_type=BUNDLE)
+        attach(bare, [{**d, "mediaType": SIMPLE_SIGNING, "annotations": {"dev.cosignproject.cosign/signature": "c2ln"}}])
+    attach(bare, [{**liar, "size": 0}], artifact_type=BUNDLE)
+    attach_bundles(bare, 1)
+    bare.referrers = 100
+    for attestations in (False, True):
+        w = worker(bare)
+        assert [s[1] for s in w.signatures(bare.image, attestations=attestations)] == [b"0"]
+        assert len(w.notes) == 5 and all("left out" in n for n in w.notes) and sum("104857600" in n for n in w.notes) == 2, w.notes
+        assert w.memory()[0] < 2560, w.memory()
+    assert not bare.paths(digest(5))
+
+
+def test_large_statements(bare, worker):
+    sizes = (64 << 10, (64 << 10) + 1, 5_000_000, 16 << 20, 12_000_000)
+    for i, n in enumerate(sizes):
+        attach(bare, [blob(bare, bundle(bytes([65 + i]) * n), BUNDLE)], artifact_type=BUNDLE)
+    bare.referrers = 100
+    w = worker(bare)
+    assert [len(s[1]) for s in w.signatures(bare.image)] == [64 << 10]
+    assert len(w.notes) == 4 and all("no attestation is asked for" in n for n in w.notes), w.notes
+    w = worker(bare)
+    found = w.signatures(bare.image, attestations=True)
+    assert [s[1] for s in found] == [bytes([65 + i]) * sizes[i] for i in range(4)]
+    assert str(32 << 20) in w.notes[0] and len(w.notes) == 1, w.notes
+    assert w.memory()[0] < 56 << 10, w.memory()  # the document twice, the second time with the statement in it
+    attach(bare, [blob(bare, bundle(b"x" * ((16 << 20) + 1)), BUNDLE)], artifact_type=BUNDLE)
+    w = worker(bare)
+    assert len(w.signatures(bare.image, attestations=True)) == 4
+    assert "16777217" in w.notes[-1] or "67108864" in w.notes[-1], w.notes
+
+
+def test_attachments_left_out(bare, worker):
+    def one(content, artifact_type=BUNDLE, media_type=BUNDLE, **more):
+        return attach(bare, [blob(bare, content, media_type)], artifact_type=artifact_type, **more)
+    twice = json.dumps(bundle()).encode()[:-1] + b',"mediaType":"x"}'
+    broken = [one(b""), one(b"{"), one(json.dumps(bundle()).encode()[:-5]), one(twice), one(bundle(mediaType="application/vnd.dev.sigstore.bundle.v9.9+json")),
+              one(bundle(verificationMaterial={"certificate": {"rawBytes": "AAAA"}})), one(bundle(verificationMaterial={})),
+              one(bundle(dsseEnvelope=envelope(signatures=(b"a", b"b")))), one(bundle(dsseEnvelope=envelope(payload_type="application/json", payloadType=None))),
+              one(b"[" * 100000), one(b"[" + b"0," * 2_000_000 + b"0]"), one(bundle(), subject=digest(9)),
+              {"mediaType": hostile.OCI_MANIFEST, "digest": digest(4), "size": 9}, bare.put_manifest(REPOSITORY, None, b"{garbage"),
+              bare.put_manifest(REPOSITORY, None, {"schemaVersion": 2, "manifests": []}, hostile.OCI_INDEX)]
+    altered = one(bundle(b"altered"))
+    bare.manifests[REPOSITORY, altered["digest"]] = (hostile.OCI_MANIFEST, bare.manifests[REPOSITORY, altered["digest"]][1] + b" ")
+    list_at_tag(bare, broken + [altered] + attach_bundles(bare, 1))
+    w = worker(bare)
+    assert [s[1] for s in w.signatures(bare.image, attestations=True)] == [b"0"]
+    assert len(w.notes) == len(broken) + 1 and all("left out" in n for n in w.notes), w.notes
+    for words in ("is there twice", "v9.9", "only keys are supported", "deeper", "gone", "its subject is " + digest(9), "another digest"):
+        assert any(words in n for n in w.notes), (words, w.notes)
+
+
+def test_a_failing_bundle_ends_the_search(bare, ca):
+    attach_bundles(bare, 1)
+    bare.referrers = 100
+    bare.on("/blobs/", answer(403))
+    with Worker([(bare.host, REPOSITORY)], ca.bytes()) as w:
+        refused(w.signatures, bare.image, kind="policy", has="403")
+
+
+@pytest.mark.parametrize("how", ["layout", "tag", "api"])
+def test_recorded_repository(worker, reader, vectors, how):
+    """Every candidate of every recorded image is found, over each of the three ways, by what INDEX.json says of its storage."""
+    with open(os.path.join(vectors, "INDEX.json")) as f:
+        index = json.load(f)
+    repo = os.path.join(vectors, "repo")
+    with Registry() as r:
+        r.add_layout(repo, REPOSITORY)
+        r.referrers = 100 if how == "api" else None
+        w = reader(repo) if how == "layout" else worker(r, http=True)
+        forms = {name: {s[0] for s in w.signatures(d, attestations=True)} for name, d in index["images"].items()}
+        none = {"c2-unsigned", "n-sig-empty", "n-sig-noann", "n-sig-notb64", "n-att-ptype", "n-att-ptype-swap", "n-att-nosigs", "p-att-b64url", "n-b-trunc", "n-b-mt",
+                "n-b-2sigs", "n-b-nosig", "n-b-ptype", "n-b-both", "n-b-none", "n-b-nomat", "n-b-subject", "arch-arm64"}
+        for case in index["cases"]:
+            name = next(n for n, d in index["images"].items() if d == case["image"])
+            want = SIGSTORE if case["storage"] == "referrers-bundle" else ENVELOPE if case["kind"] == "attest" else TAG
+            if case["case"] == "o-b-msgsig":
+                want = MESSAGE
+            assert (want in forms[name]) == (name not in none), (case["case"], name, forms[name])
+        counts = {n: len(w.signatures(index["images"][n], attestations=True)) for n in ("p-many", "c2-two", "c3-two", "c2-att-multi", "p-att-2sigs", "c3-both",
+                                                                                       "mix-old-new", "p-b-badfirst", "index-rec", "c2-oci11")}
+        assert counts == {"p-many": 40, "c2-two": 2, "c3-two": 2, "c2-att-multi": 3, "p-att-2sigs": 2, "c3-both": 3, "mix-old-new": 2, "p-b-badfirst": 2,
+                          "index-rec": 2, "c2-oci11": 1}
 
 
 # ---- Layouts -----------------------------------------------------------------------------------------------------------------
@@ -641,7 +911,7 @@ def test_layout(layout, reader):
     assert [sha256(b) for _, b in w.resolve("v")] == [store.image]
     assert [sha256(b) for _, b in w.resolve("index")][1] == store.image
     assert w.resolve(store.image)[0][0] == "" or w.resolve(store.image)[0][0] == hostile.OCI_MANIFEST
-    assert w.signatures(store.image) == [(0, PAYLOAD, b"c2ln")] and w.signatures(digest(5)) == []
+    assert w.signatures(store.image) == [(0, PAYLOAD, b"sig")] and w.signatures(digest(5)) == []
     assert w.blob(sha256(BIG), len(BIG)) == BIG
     refused(w.blob, sha256(BIG), len(BIG) + 1, kind="digest", has=["3072000", "3072001"])
     refused(w.blob, digest(5), 5)

@@ -6,7 +6,7 @@ static struct http_challenge challenge;
 
 static void values(const struct http_head *h)
 {
-    static const char *const names[] = {"www-authenticate", "content-range", "location", "x"};
+    static const char *const names[] = {"www-authenticate", "content-range", "location", "link"};
     struct err e;
     uint64_t a, b, c;
 
@@ -23,6 +23,9 @@ static void values(const struct http_head *h)
                 touch(challenge.service);
                 touch(challenge.scope);
             }
+            struct view target = {0};
+            if (http_link_next(v, &target, &e))
+                touch(target);
             if (http_content_range_parse(v, &a, &b, &c, &e) && (a > b || b >= c))
                 abort();
         }

@@ -34,5 +34,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     if (signature_manifest_parse(rest, &arena, entries, SIGNATURES_MAX, &n, &e))
         for (size_t i = 0; i < n; i++)
             touch(entries[i].signature);
+    struct referrer r;
+    if (referrer_parse(rest, &arena, &r, &e))
+        touch(r.artifact_type);
+    static struct digest list[REFERRERS_MAX];
+    n = 0;
+    if (referrers_parse(rest, &arena, list, REFERRERS_MAX, &n, &e) && n > REFERRERS_MAX)
+        abort();
     return 0;
 }

@@ -13,8 +13,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
             abort();
         return 0;
     }
-    if (p.allow_unsigned ? p.threshold || p.key_count : p.threshold == 0 || p.threshold > p.key_count || p.key_count > KEYS_MAX)
+    if (p.allow_unsigned ? p.group_count : !p.group_count || p.key_count > KEYS_MAX)
         abort();
+    for (size_t i = 0; i < p.group_count + p.attestation_count; i++) {
+        const struct policy_keys *k = i < p.group_count ? &p.groups[i] : &p.attestations[i - p.group_count].signers;
+        if (k->threshold == 0 || k->threshold > (unsigned)__builtin_popcountll(k->keys) || (p.key_count < 64 && k->keys >> p.key_count))
+            abort();
+    }
+    for (size_t i = 0; i < p.inline_count; i++)
+        touch(p.inlines[i].payload), touch(p.inlines[i].signature);
     if (p.pcr < 8 || p.pcr > 15 || !p.tees || !p.limits.bytes || !p.limits.layers || !p.limits.files || !p.limits.seconds)
         abort();
     touch(p.weaknesses), touch(p.user), touch(p.ca_pem), touch(policy_credential(&p, VIEW("a.example"), VIEW("x/y")));

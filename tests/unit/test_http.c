@@ -166,6 +166,34 @@ TEST(challenges)
     }
 }
 
+TEST(links)
+{
+    static const struct {
+        const char *value, *target;
+    } cases[] = {
+        {"</v2/a/referrers/x?last=1>; rel=\"next\"", "/v2/a/referrers/x?last=1"},
+        {"<a>;rel=next", "a"},
+        {"<a> ; REL = NEXT ; title=\"x, y\"", "a"},
+        {"<p>; rel=prev, <a,;b>; rel=\"last next\"; x", "a,;b"},
+        {"<p>; rel=\"next\" , <q>; rel=next", "p"},
+        {"<>; rel=next", ""},
+        {"<a>; rel=\"nextish\"", ""},
+        {"<a>; rel", ""},
+        {"<a>", ""},
+        {"", ""},
+    };
+    struct view target;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        target = (struct view){0};
+        if (!http_link_next(view_str(cases[i].value), &target, &err) || !view_is(target, cases[i].target))
+            check_fail("%s: %.*s", cases[i].value, VIEW_ARG(target));
+    }
+    static const char *const bad[] = {"a; rel=next", "<a; rel=next", "<a> rel=next", "<a>; rel=\"next", "<a>; rel=", "<a>; rel=\"a\\\"b\"", "<a>; rel=next <b>", "<a>x", ">", "<"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (target = (struct view){0}, http_link_next(view_str(bad[i]), &target, &err))
+            check_fail("accepted: %s", bad[i]);
+}
+
 TEST(content_ranges)
 {
     uint64_t a, b, c;

@@ -1,10 +1,9 @@
-// keys, der and sig.
+// keys and der.
 #include "lib.h"
 
 #include "base/codec.h"
 #include "crypto/der.h"
 #include "crypto/keys.h"
-#include "crypto/sig.h"
 #include "format/pem.h"
 
 static struct public_key key;
@@ -24,22 +23,31 @@ static bool accepts(struct view v) { return public_key_decode(VIEW("PUBLIC KEY")
 
 TEST(keys_of_cosign)
 {
-    struct public_key first;
-    CHECK(load("ka") && key.type == KEY_EC_P256 && key.point[0] == 4);
-    first = key;
-    CHECK(load("kb") && memcmp(first.spki_sha256, key.spki_sha256, 32) != 0);
-    CHECK(load("kc") && load("kevil") && load("enc-p256"));
+    static const struct {
+        const char *file;
+        enum key_type type;
+        const char *name;
+        size_t size;
+    } keys[] = {{"ka", KEY_EC_P256, "ECDSA P-256", 65},     {"kb", KEY_EC_P256, "ECDSA P-256", 65},   {"kc", KEY_EC_P256, "ECDSA P-256", 65},
+                {"kevil", KEY_EC_P256, "ECDSA P-256", 65},  {"enc-p256", KEY_EC_P256, "ECDSA P-256", 65}, {"kp384", KEY_EC_P384, "ECDSA P-384", 97},
+                {"kp521", KEY_EC_P521, "ECDSA P-521", 133}, {"krsa2048", KEY_RSA, "RSA", 256},        {"krsa3072", KEY_RSA, "RSA", 384},
+                {"krsa4096", KEY_RSA, "RSA", 512},          {"enc-rsa", KEY_RSA, "RSA", 0},           {"ked25519", KEY_ED25519, "Ed25519", 0}};
+    uint8_t seen[sizeof keys / sizeof *keys][32];
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        CHECK(load(keys[i].file) && key.type == keys[i].type);
+        CHECK_STR(key_type_name(key.type), keys[i].name);
+        if (key.type == KEY_RSA)
+            CHECK((!keys[i].size || key.rsa.n_size == keys[i].size) && memcmp(key.rsa.e, "\0\1\0\1", 4) == 0);
+        else if (key.type != KEY_ED25519)
+            CHECK(key.ec.size == keys[i].size && key.ec.point[0] == 4);
+        memcpy(seen[i], key.spki_sha256, 32);
+        for (size_t j = 0; j < i; j++)
+            CHECK(memcmp(seen[i], seen[j], 32) != 0);
+    }
 }
 
 TEST(other_kinds)
 {
-    static const char *const kinds[][2] = {{"krsa2048", "an RSA key"}, {"krsa4096", "an RSA key"}, {"enc-rsa", "an RSA key"},
-                                           {"kp384", "P-384"},         {"kp521", "P-521"},         {"ked25519", "Ed25519"}};
-    for (size_t i = 0; i < 6; i++) {
-        CHECK(!load(kinds[i][0]) && err.kind == ERR_USAGE);
-        CHECK_ERR(kinds[i][1]);
-        CHECK(strstr(err.mend, "P-256"));
-    }
     CHECK(load("ka"));
     static const char *const labels[][2] = {{"PRIVATE KEY", "private"}, {"EC PRIVATE KEY", "private"}, {"ENCRYPTED SIGSTORE PRIVATE KEY", "private"},
                                             {"CERTIFICATE", "certificate"}, {"RSA PUBLIC KEY", "'RSA PUBLIC KEY'"}, {"", "''"}};
@@ -73,9 +81,73 @@ TEST(strict_spki)
     memcpy(copy, der.p, 91);
     memcpy(copy + 27, p, 32);
     CHECK(!accepts(view_of(copy, 91)));
-    CHECK_ERR("no point of the curve");
+    CHECK_ERR("no point of its curve");
     memset(copy + 27, 0, 64);
     CHECK(!accepts(view_of(copy, 91)));
+}
+
+// Cut at every length and with any bit flipped: nothing but the key itself is taken, where its bits say whether they are right.
+TEST(broken_keys)
+{
+    static const char *const names[] = {"kp384", "kp521"};
+    for (size_t i = 0; i < 2; i++) {
+        CHECK(load(names[i]));
+        CHECK_EQ(broken(der, der.n, accepts), 0);
+    }
+    CHECK(load("krsa2048"));
+    broken(der, der.n, accepts); // another odd number is another modulus
+    CHECK(load("ked25519"));
+    broken(der, der.n, accepts); // half of all y are on the curve
+}
+
+// Each line of keys/spki.txt: small order, y and x above p, every other way to write a point, sizes of RSA, parameters.
+TEST(other_spellings)
+{
+    fresh();
+    struct view text = vector("keys/spki.txt"), line, word, hex;
+    size_t n = 0, good = 0;
+    while (text.n) {
+        line = view_cut(&text, '\n', NULL);
+        if (!line.n || line.p[0] == '#')
+            continue;
+        word = view_cut(&line, ' ', NULL);
+        bool wanted = view_is(word, "good");
+        if (wanted)
+            word = view_cut(&line, ' ', NULL);
+        hex = line;
+        uint8_t bytes[2000];
+        CHECK(hex.n / 2 <= sizeof bytes && hex_decode(hex, bytes, hex.n / 2));
+        struct public_key before = key;
+        bool accepted = accepts(view_of(bytes, hex.n / 2));
+        if (accepted != wanted)
+            check_fail("%.*s is %s", VIEW_ARG(word), accepted ? "accepted" : "refused");
+        CHECK(accepted || (err.kind == ERR_USAGE && memcmp(&before, &key, sizeof key) == 0));
+        n++, good += wanted;
+    }
+    CHECK(n > 100 && good > 10);
+}
+
+TEST(refusals_name_the_kind)
+{
+    static const char *const kinds[][2] = {
+        {"3011300906072a8648ce380401030200010500", "followed by other bytes"},
+        {"300f300906072a8648ce38040103020101", "no SubjectPublicKeyInfo"}, // an unused bit
+        {"300d300906072a8648ce3804010300", "no SubjectPublicKeyInfo"},
+        {"300f300906072a8648ce38040103020001", "unknown algorithm"},
+        {"3014300e06072a8648ce3d020106032b810403020001", "unknown curve"},
+        {"3014300e06072a8648ce3d0201300302010103020001", "a curve given by numbers"},
+        {"3013300d06092a864886f70d01010a050003020001", "RSA-PSS"},
+        {"3013300d06092a864886f70d010101050003020030", "no RSA public key"},
+        {"300b300506032b657003020001", "no point of edwards25519"},
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        uint8_t bytes[100];
+        struct view hex = view_str(kinds[i][0]);
+        CHECK(hex_decode(hex, bytes, hex.n / 2));
+        CHECK(!accepts(view_of(bytes, hex.n / 2)));
+        CHECK_ERR(kinds[i][1]);
+        CHECK(strstr(err.mend, "Ed25519"));
+    }
 }
 
 TEST(der_elements)
@@ -124,66 +196,4 @@ TEST(der_integers)
         if (good != (cases[i].value >= 0) || (good && (out[0] << 8 | out[1]) != cases[i].value) || (good ? v.n != 0 : v.n != cases[i].n))
             check_fail("case %zu", i);
     }
-}
-
-// RFC 6979 A.2.5: P-256, message "sample", SHA-256 and SHA-384.
-#define POINT "0460fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb67903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299"
-#define SIG "3046022100efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716022100f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8"
-
-static struct view sig;
-static uint8_t sig_bytes[80];
-
-static void rfc6979(const char *hex)
-{
-    key.type = KEY_EC_P256;
-    CHECK(hex_decode(VIEW(POINT), key.point, 65) && hex_decode(view_str(hex), sig_bytes, strlen(hex) / 2));
-    sig = view_of(sig_bytes, strlen(hex) / 2);
-}
-
-static bool verifies(struct view v) { return sig_verify(&key, HASH_SHA256, VIEW("sample"), v); }
-
-TEST(ecdsa)
-{
-    rfc6979(SIG);
-    CHECK(verifies(sig));
-    CHECK(!sig_verify(&key, HASH_SHA384, VIEW("sample"), sig) && !sig_verify(&key, HASH_SHA256, VIEW("Sample"), sig));
-    CHECK(!sig_verify(&key, HASH_SHA256, (struct view){0}, sig) && !verifies((struct view){0}));
-    key.point[64] ^= 1;
-    CHECK(!verifies(sig));
-    rfc6979("304402200eafea039b20e9b42309fb1d89e213057cbf973dc0cfc8f129edddc800ef771902204861f0491e6998b9455193e34e7b0d284ddd7149a74b95b9261f13abde940954");
-    CHECK(sig_verify(&key, HASH_SHA384, VIEW("sample"), sig) && !verifies(sig));
-}
-
-TEST(ecdsa_broken_sisters)
-{
-    rfc6979(SIG);
-    CHECK(broken(sig, sig.n, verifies) == 0);
-    static const char *const bad[] = {
-        // trailing, inside and outside
-        SIG "00",
-        "3047022100efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716022100f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda800",
-        // length in long form
-        "308146022100efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716022100f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8",
-        // negative r: the padding left out
-        "30450220efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716022100f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8",
-        // one zero too many
-        "304702220000efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716022100f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8",
-        // r = 0, s = 0, r = s = 1, s = n
-        "3026020100022100f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8",
-        "3026022100efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716020100",
-        "3006020101020101",
-        "3046022100efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716022100ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551",
-        // s + n, in 33 bytes
-        "3046022100efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716022101f7cb1c932d657c42d436c7a1b6e29f65b0cffb8860c792abcdf7e0725a6e22f9",
-        "3000",
-        "",
-    };
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        rfc6979(bad[i]);
-        if (verifies(sig))
-            check_fail("case %zu", i);
-    }
-    // The other root, n - s, verifies too: it says the same, by the same key.
-    rfc6979("3045022100efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf371602200834e36ad29a83bf2bc9385e491d6099c8fdf9d1ed67aa7ea5f51f93782857a9");
-    CHECK(verifies(sig));
 }

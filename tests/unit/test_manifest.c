@@ -58,7 +58,7 @@ TEST(recorded_lies)
         {"s-ambig", "CVE-2021-41190"},
         {"s-mtwrong", "mediaType says 'application/vnd.oci.image.index.v1+json', but its members are those of an image manifest"},
         {"s-schema1", "schemaVersion is 1, only 2"},
-        {"enc-rsa", "+encrypted', which this build cannot decrypt"},
+        {"enc-rsa", "+encrypted'; encrypted layers: not in this build"},
         {"bundle", "artifactType application/vnd.dev.sigstore.bundle.v0.3+json: this is no container image"},
         {"c2-two.sig", "layers[0].mediaType is 'application/vnd.dev.cosign.simplesigning.v1+json'"},
         {"index", "it is an index, not an image"},
@@ -138,7 +138,7 @@ TEST(refused_images)
         {IMAGE("'config':{'mediaType':'" OCI "config.v1+json','digest':'sha256:" HEX "','size':0}", GZIP), "config.size is 0"},
         {IMAGE("'config':{'mediaType':'" OCI "config.v1+json','digest':'sha256:" HEX "','size':4194305}", GZIP), "config.size is 4194305"},
         {IMAGE("'config':{'mediaType':'" OCI "config.v1+json','digest':'sha256:" HEX "','size':1.0}", GZIP), "it is 1"},
-        {IMAGE("'config':{'mediaType':'" OCI "config.v1+json','digest':'sha256:" HEX "','size':'7'}", GZIP), "of type string"},
+        {IMAGE("'config':{'mediaType':'" OCI "config.v1+json','digest':'sha256:" HEX "','size':'7'}", GZIP), "it is '7'"},
         {IMAGE("'config':{'mediaType':'text/plain','digest':'sha256:" HEX "','size':7}", GZIP), "config.mediaType is 'text/plain': this is no container"},
         {IMAGE(CONFIG, "{'mediaType':'" OCI "layer.v1.tar','digest':'sha256:" HEX "','size':0}"), "layers[0].size is 0"},
         {IMAGE(CONFIG, "{'mediaType':'" OCI "layer.v1.tar','digest':'sha256:" HEX "','size':9007199254740993}"), "it is 9007199254740993"},
@@ -280,6 +280,32 @@ TEST(signature_manifests)
     CHECK(!signature_manifest_parse(vector("manifest/index.json"), &arena, entries, 3, &n, &err));
 }
 
+TEST(referrers)
+{
+    struct digest list[4], subject;
+    struct referrer r;
+    size_t n = 0;
+    fresh();
+    struct view whole = vector("manifest/referrers.json");
+    CHECK(referrers_parse(whole, &arena, list, 4, &n, &err) && n == 3);
+    CHECK(referrers_parse(whole, &arena, list, 4, &n, &err) && n == 3); // the same again
+    CHECK(digest_parse(VIEW("sha256:6cb1bed24733e0998bd92dd8e1376a4bea2b3baf3163e595733006e2dc718559"), &subject, &err) && digest_eq(&list[2], &subject));
+    n = 0;
+    CHECK(!referrers_parse(whole, &arena, list, 2, &n, &err) && n == 0);
+    CHECK_ERR("this part has 3); 2 are opened");
+    CHECK(referrers_parse(quoted("{'schemaVersion':2,'manifests':[]}"), &arena, list, 4, &n, &err) && n == 0);
+    CHECK(!referrers_parse(quoted("{'schemaVersion':2,'manifests':[{}]}"), &arena, list, 4, &n, &err));
+    CHECK(!referrers_parse(quoted("{'schemaVersion':2,'manifests':{}}"), &arena, list, 4, &n, &err));
+    CHECK(!referrers_parse(quoted(IMAGE(CONFIG, "")), &arena, list, 4, &n, &err));
+
+    CHECK(referrer_parse(vector("manifest/bundle.json"), &arena, &r, &err) && r.has_subject);
+    CHECK(view_is(r.artifact_type, "application/vnd.dev.sigstore.bundle.v0.3+json"));
+    CHECK(referrer_parse(quoted(IMAGE(CONFIG, "")), &arena, &r, &err) && !r.has_subject && r.artifact_type.n == 0);
+    CHECK(!referrer_parse(whole, &arena, &r, &err));
+    CHECK(!referrer_parse(quoted("{'schemaVersion':2,'config':{},'layers':[],'subject':null}"), &arena, &r, &err));
+    CHECK(!referrer_parse(quoted("{'schemaVersion':2,'config':{},'layers':[],'subject':{'mediaType':'x','size':1,'digest':'sha256:A'}}"), &arena, &r, &err));
+}
+
 static bool accepts(struct view v)
 {
     arena.used = 1 << 21;
@@ -291,6 +317,11 @@ static bool accepts(struct view v)
     manifest_kind_of(v, VIEW(OCI "manifest.v1+json"), &arena, &kind, &err);
     index_select(v, &want, &arena, &m.config, &err);
     signature_manifest_parse(v, &arena, entries, 3, &n, &err);
+    struct referrer r;
+    struct digest list[3];
+    referrer_parse(v, &arena, &r, &err);
+    n = 0;
+    referrers_parse(v, &arena, list, 3, &n, &err);
     return manifest_parse(v, &arena, &m, &err);
 }
 

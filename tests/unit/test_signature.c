@@ -1,5 +1,5 @@
 // simple_signing and signature; the recorded cases of cosign.
-#include "lib.h"
+#include "party.h"
 
 #include <stdlib.h>
 
@@ -9,9 +9,6 @@
 #include "trust/signature.h"
 #include "trust/simple_signing.h"
 
-static struct policy policy;
-static struct signature_candidate candidates[SIGNATURES_MAX + 1];
-static size_t candidate_count;
 static struct signature_verdict verdict;
 
 static void add_key(struct view name)
@@ -27,9 +24,11 @@ static void add_key(struct view name)
 
 static void set_policy(uint32_t threshold, struct view keys)
 {
-    policy = (struct policy){.threshold = threshold};
+    policy = (struct policy){.group_count = 1, .top_keys = true};
+    policy.keys = arena_alloc(&arena, KEYS_MAX * sizeof *policy.keys);
     while (keys.n)
         add_key(view_cut(&keys, ',', NULL));
+    policy.groups[0] = (struct policy_keys){threshold, ((uint64_t)1 << policy.key_count) - 1};
 }
 
 static struct view unbase64(struct view text)
@@ -40,6 +39,22 @@ static struct view unbase64(struct view text)
     if (!view_is(text, "-") && !base64_decode(text, p, text.n, &n))
         check_fail("bad base64 in the vectors");
     return view_of(p, n);
+}
+
+// As the fetch worker does it: what is not base64 comes as an empty signature.
+static struct view decoded(struct view text)
+{
+    uint8_t *p = arena_alloc(&arena, text.n + 1);
+    size_t n = 0;
+    return base64_decode(text, p, text.n, &n) ? view_of(p, n) : (struct view){0};
+}
+
+// (candidates) -> verdict
+static bool check_image(const struct digest *manifest, const struct digest *index)
+{
+    image = (struct image_subject){.manifest = *manifest, .index = index ? *index : *manifest, .has_index = index != NULL};
+    open_all();
+    return signature_check(&policy, &image, &claims, &verdict, &err);
 }
 
 // One case of cases.txt: its line, then the .sig manifest and blobs, read as the fetch worker reads them.
@@ -74,7 +89,7 @@ static bool next_case(struct view *text, struct recorded *c)
         struct digest digest;
         CHECK(view_is(word, "blob") && digest_parse(view_cut(&line, ' ', NULL), &digest, &err) && candidate_count < entry_count);
         CHECK(digest_eq(&digest, &entries[candidate_count].payload.digest));
-        candidates[candidate_count] = (struct signature_candidate){SIGNATURE_TAG, unbase64(line), entries[candidate_count].signature};
+        candidates[candidate_count] = (struct signature_candidate){SIGNATURE_TAG, unbase64(line), decoded(entries[candidate_count].signature)};
         candidate_count++;
     }
     CHECK(candidate_count == entry_count);
@@ -95,7 +110,7 @@ static bool check_case(const char *name)
     struct recorded c;
     fresh();
     CHECK(find_case(name, &c));
-    return signature_check(&policy, candidates, candidate_count, &c.image, NULL, &arena, &verdict, &err);
+    return check_image(&c.image, NULL);
 }
 
 TEST(recorded_verdicts)
@@ -105,10 +120,10 @@ TEST(recorded_verdicts)
     struct recorded c;
     unsigned right = 0, free_choice = 0, with_annotations = 0;
     while (next_case(&text, &c)) {
-        bool yes = signature_check(&policy, candidates, candidate_count, &c.image, NULL, &arena, &verdict, &err);
+        bool yes = check_image(&c.image, NULL);
         if (!view_is(c.verdict, "either") && yes != view_is(c.verdict, "accept"))
             check_fail("%.*s: %s, wanted %.*s: %s", VIEW_ARG(c.name), yes ? "accept" : "reject", VIEW_ARG(c.verdict), yes ? "" : err.text);
-        CHECK(yes == (verdict.count >= policy.threshold) && (yes || err.kind == ERR_SIGNATURE));
+        CHECK(yes == (verdict.count >= policy.groups[0].threshold) && (yes || err.kind == ERR_SIGNATURE));
         free_choice += view_is(c.verdict, "either");
         with_annotations += c.annotations;
         right++;
@@ -130,9 +145,9 @@ TEST(reasons)
         {"n-digest-other", ", the image is sha256:60bcca859a15235667a81ed03a2d8c88fda595bbd56ffec1af9e03028af6874e; not signed by 'ka'"},
         {"n-ann-tampered", "or the signed bytes were altered"},
         {"n-sig-bitflip", "outside the policy, or the signed bytes were altered"},
-        {"n-sig-empty", "a signature is empty"},
-        {"n-sig-noann", "a signature is empty"},
-        {"n-sig-notb64", "a signature is not base64"},
+        {"n-sig-empty", "a signature is empty, or was not base64"},
+        {"n-sig-noann", "a signature is empty, or was not base64"},
+        {"n-sig-notb64", "a signature is empty, or was not base64"},
         {"n-sig-der-trailing", "outside the policy"},
         {"n-digest-empty", "signature by 'ka': payload: critical.image.docker-manifest-digest: '' is no digest"},
         {"n-digest-upper", "lower case"},
@@ -159,14 +174,14 @@ TEST(through_the_index)
     fresh();
     CHECK(find_case("index", &c));
     CHECK(digest_parse(VIEW("sha256:75b2a9c8a885b60b73bdcdb4f067f8537f28dc00c2661e2f3c7ab77bcdbcc4c5"), &manifest, &err));
-    CHECK(signature_check(&policy, candidates, candidate_count, &manifest, &c.image, &arena, &verdict, &err));
+    CHECK(check_image(&manifest, &c.image));
     CHECK(verdict.count == 1 && verdict.matches[0].key == 0 && digest_eq(&verdict.matches[0].digest, &c.image));
-    CHECK(!signature_check(&policy, candidates, candidate_count, &manifest, NULL, &arena, &verdict, &err) && verdict.count == 0);
+    CHECK(!check_image(&manifest, NULL) && verdict.count == 0);
     manifest.sha256[0] ^= 1;
-    CHECK(!signature_check(&policy, candidates, candidate_count, &manifest, &manifest, &arena, &verdict, &err));
+    CHECK(!check_image(&manifest, &manifest));
     // The other way round: the manifest is signed, the index that led to it is not.
     CHECK(find_case("c2-sig", &c));
-    CHECK(signature_check(&policy, candidates, candidate_count, &c.image, &manifest, &arena, &verdict, &err));
+    CHECK(check_image(&c.image, &manifest));
     CHECK(digest_eq(&verdict.matches[0].digest, &c.image));
 }
 
@@ -176,16 +191,18 @@ TEST(which_keys)
     fresh();
     CHECK(find_case("c2-two", &c));
     set_policy(2, VIEW("kc,kb,ka"));
-    CHECK(signature_check(&policy, candidates, candidate_count, &c.image, NULL, &arena, &verdict, &err) && verdict.count == 2);
+    CHECK(check_image(&c.image, NULL) && verdict.count == 2);
     CHECK(verdict.matches[0].key != verdict.matches[1].key && verdict.matches[0].key && verdict.matches[1].key);
     CHECK_STR(signature_form_name(verdict.matches[0].form), "tag");
     set_policy(3, VIEW("kc,kb,ka"));
-    CHECK(!signature_check(&policy, candidates, candidate_count, &c.image, NULL, &arena, &verdict, &err) && verdict.count == 2);
+    CHECK(!check_image(&c.image, NULL) && verdict.count == 2);
     CHECK_ERR("2 of 3 required signatures (by 'kb', 'ka')");
     CHECK_ERR("not signed by 'kc'");
-    policy = (struct policy){.allow_unsigned = true};
-    CHECK(signature_check(&policy, NULL, 0, &c.image, NULL, &arena, &verdict, &err) && verdict.count == 0);
-    CHECK(signature_check(&policy, candidates, candidate_count, &c.image, NULL, &arena, &verdict, &err) && verdict.count == 0);
+    policy.groups[1] = (struct policy_keys){1, 1}; // 'kc' alone: a second group
+    policy.group_count = 2;
+    policy.groups[0].threshold = 2;
+    CHECK(!check_image(&c.image, NULL));
+    CHECK_ERR("signatures.groups[0]: 0 of 1 required signatures; the registry has no signature of this image; not signed by 'kc'");
 }
 
 TEST(bounds)
@@ -198,17 +215,19 @@ TEST(bounds)
     for (size_t i = 0; i <= SIGNATURES_MAX; i++)
         candidates[i] = (struct signature_candidate){SIGNATURE_TAG, good.payload, VIEW("AAAA")};
     candidates[SIGNATURES_MAX] = good;
-    CHECK(!signature_check(&policy, candidates, SIGNATURES_MAX + 1, &c.image, NULL, &arena, &verdict, &err));
+    candidate_count = SIGNATURES_MAX + 1;
+    CHECK(!check_image(&c.image, NULL));
     candidates[SIGNATURES_MAX - 1] = good;
-    CHECK(signature_check(&policy, candidates, SIGNATURES_MAX + 1, &c.image, NULL, &arena, &verdict, &err));
+    CHECK(check_image(&c.image, NULL));
     uint8_t *big = arena_alloc(&arena, SIGNATURE_PAYLOAD_MAX + 1);
+    candidate_count = 1;
     candidates[0] = (struct signature_candidate){SIGNATURE_TAG, view_of(big, SIGNATURE_PAYLOAD_MAX + 1), good.signature};
-    CHECK(!signature_check(&policy, candidates, 1, &c.image, NULL, &arena, &verdict, &err));
-    CHECK_ERR("its payload has 65537 bytes, 65536 are accepted");
+    CHECK(!check_image(&c.image, NULL));
+    CHECK_ERR("it has 65537 bytes, and");
     memset(big, 'A', SIGNATURE_MAX + 4);
     candidates[0] = (struct signature_candidate){SIGNATURE_TAG, good.payload, view_of(big, SIGNATURE_MAX + 4)};
-    CHECK(!signature_check(&policy, candidates, 1, &c.image, NULL, &arena, &verdict, &err));
-    CHECK_ERR("not base64");
+    CHECK(!check_image(&c.image, NULL));
+    CHECK_ERR("1028 of signature; 65536 and 1024 are accepted");
 }
 
 // Names as long as the policy allows do not push the reason out of the message.
@@ -222,9 +241,10 @@ TEST(long_names)
     policy.keys[0].name = view_of(name, 128);
     for (size_t i = 1; i < KEYS_MAX; i++)
         policy.keys[i] = (struct policy_key){view_of(name, 128), {.spki_sha256 = {(uint8_t)i}}};
-    policy.key_count = policy.threshold = KEYS_MAX;
-    CHECK(!signature_check(&policy, candidates, candidate_count, &c.image, NULL, &arena, &verdict, &err));
-    CHECK_ERR("0 of 32 required signatures; the signature by 'nnn");
+    policy.key_count = policy.groups[0].threshold = KEYS_MAX;
+    policy.groups[0].keys = ~(uint64_t)0;
+    CHECK(!check_image(&c.image, NULL));
+    CHECK_ERR("0 of 64 required signatures; the signature by 'nnn");
     CHECK_ERR("the image is sha256:60bcca859a15235667a81ed03a2d8c88fda595bbd56ffec1af9e03028af6874e; not signed by");
 }
 
@@ -232,14 +252,14 @@ static struct recorded flipped;
 
 static bool payload_accepts(struct view v)
 {
-    struct signature_candidate s = {SIGNATURE_TAG, v, candidates[0].signature};
-    return signature_check(&policy, &s, 1, &flipped.image, NULL, &arena, &verdict, &err);
+    candidates[0].payload = v;
+    return check_image(&flipped.image, NULL);
 }
 
 static bool signature_accepts(struct view v)
 {
-    struct signature_candidate s = {SIGNATURE_TAG, candidates[0].payload, v};
-    return signature_check(&policy, &s, 1, &flipped.image, NULL, &arena, &verdict, &err);
+    candidates[0].signature = v;
+    return check_image(&flipped.image, NULL);
 }
 
 TEST(cut_and_flipped)
@@ -248,6 +268,7 @@ TEST(cut_and_flipped)
     CHECK(find_case("c2-sig", &flipped));
     struct view payload = candidates[0].payload, signature = candidates[0].signature;
     CHECK_EQ(broken(payload, payload.n, payload_accepts), 0);
+    candidates[0].payload = payload;
     CHECK_EQ(broken(signature, signature.n, signature_accepts), 0);
 }
 
@@ -277,4 +298,129 @@ TEST(payloads)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         if (parses(bad[i]) || err_status(&err) != 1)
             check_fail("%s", bad[i]);
+}
+
+#define ONE "{'signatures':{'keys':[$0]"
+#define CONDITIONS ",'annotations':{'env':'prod','n':'1'},'identity':'r.example/app'}}"
+
+static bool check(void)
+{
+    open_all();
+    err = (struct err){0};
+    return signature_check(&policy, &image, &claims, &verdict, &err);
+}
+
+// One candidate by p0, under a policy.
+static bool check_one(const char *rules, enum signature_form form, const char *payload)
+{
+    if (!begin(rules))
+        check_fail("%s", err.text);
+    add(0, form, form == SIGNATURE_MESSAGE ? image.manifest_bytes : spelled(payload));
+    return check();
+}
+
+TEST(forms)
+{
+    CHECK(check_one(ONE "}}", SIGNATURE_TAG, SIMPLE("null")) && verdict.matches[0].form == SIGNATURE_TAG);
+    CHECK(check_one(ONE "}}", SIGNATURE_INLINE, SIMPLE("null")));
+    CHECK(check_one(ONE "}}", SIGNATURE_BUNDLE, STATEMENT(SIGN, "", "{}")) && verdict.matches[0].form == SIGNATURE_BUNDLE);
+    CHECK(check_one(ONE "}}", SIGNATURE_DSSE, STATEMENT(SIGN, "", "{}")));
+    CHECK(digest_eq(&verdict.matches[0].digest, &image.manifest) && verdict.count == 1);
+    CHECK(!check_one(ONE "}}", SIGNATURE_BUNDLE, STATEMENT("https://spdx.dev/Document", "", "{}")));
+    CHECK_ERR("'p0' made an attestation (https://spdx.dev/Document), which is no signature");
+    CHECK(!check_one(ONE "}}", SIGNATURE_TAG, STATEMENT(SIGN, "", "{}")));
+    CHECK_ERR("signature by 'p0': payload: critical is missing");
+    CHECK(!check_one(ONE "}}", SIGNATURE_BUNDLE, SIMPLE("null")));
+    CHECK_ERR("signature by 'p0': statement: _type is missing");
+    // The same bytes signed without the envelope's encoding.
+    CHECK(begin(ONE "}}"));
+    struct view statement = spelled(STATEMENT(SIGN, "", "{}"));
+    add(0, SIGNATURE_TAG, statement)->form = SIGNATURE_DSSE;
+    CHECK(!check());
+    CHECK_ERR("the registry has no signature of this image");
+    CHECK(!check_one(ONE "}}", SIGNATURE_MESSAGE, ""));
+    CHECK_ERR("messageSignature, which does not say that it is for an image");
+    CHECK(strstr(err.mend, "signatures.messageSignatures"));
+    CHECK(check_one(ONE ",'messageSignatures':true}}", SIGNATURE_MESSAGE, ""));
+    CHECK(begin(ONE ",'messageSignatures':true}}"));
+    add(0, SIGNATURE_MESSAGE, image.index_bytes);
+    CHECK(check() && digest_eq(&verdict.matches[0].digest, &image.index));
+    image.has_index = false;
+    CHECK(!check());
+    CHECK(begin(ONE ",'messageSignatures':true}}"));
+    add(0, SIGNATURE_MESSAGE, VIEW("sha256:%D"));
+    CHECK(!check());
+}
+
+TEST(conditions)
+{
+    static const struct {
+        enum signature_form form;
+        const char *payload, *why;
+    } cases[] = {
+        {SIGNATURE_TAG, SIMPLE("{'env':'prod','n':'1','x':{}}"), NULL},
+        {SIGNATURE_TAG, SIMPLE("{'env':'prod','n':1}"), "the annotation n is 1, the policy asks for '1'"},
+        {SIGNATURE_TAG, SIMPLE("{'env':'dev','n':'1'}"), "the annotation env is 'dev', the policy asks for 'prod'"},
+        {SIGNATURE_TAG, SIMPLE("null"), "the annotation env is missing, the policy asks for 'prod'"},
+        {SIGNATURE_BUNDLE, STATEMENT(SIGN, ",'annotations':{'env':'prod','n':'1'},'name':'r.example/app'", "{}"), NULL},
+        {SIGNATURE_BUNDLE, STATEMENT(SIGN, ",'annotations':{'env':'prod','n':'2'},'name':'r.example/app'", "{}"), "the annotation n is '2'"},
+        {SIGNATURE_BUNDLE, STATEMENT(SIGN, ",'annotations':{'env':'prod','n':'1'}", "{}"), "the signature by 'p0' (bundle) names no repository"},
+        {SIGNATURE_BUNDLE, STATEMENT(SIGN, ",'annotations':{'env':'prod','n':'1'},'name':'r.example/appx'", "{}"), "is for r.example/appx, the policy says r.example/app"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        bool yes = check_one(ONE CONDITIONS, cases[i].form, cases[i].payload);
+        if (yes != !cases[i].why)
+            check_fail("case %zu: %s", i, err.text);
+        if (!yes)
+            CHECK_ERR(cases[i].why);
+    }
+    CHECK(!check_one(ONE ",'identity':'r.example/other'}}", SIGNATURE_TAG, SIMPLE("null")));
+    CHECK_ERR("is for r.example/app:1, the policy says r.example/other");
+    CHECK(!check_one(ONE ",'identity':'r.example/app','messageSignatures':true}}", SIGNATURE_MESSAGE, ""));
+    // Both conditions in one signature, not one in each.
+    CHECK(begin(ONE ",'annotations':{'a':'1','b':'2'}}}"));
+    add(0, SIGNATURE_TAG, spelled(SIMPLE("{'a':'1'}"))), add(0, SIGNATURE_TAG, spelled(SIMPLE("{'b':'2'}")));
+    CHECK(!check() && verdict.count == 0);
+    add(0, SIGNATURE_BUNDLE, spelled(STATEMENT(SIGN, ",'annotations':{'b':'2','a':'1'}", "{}")));
+    CHECK(check() && verdict.count == 1 && verdict.matches[0].form == SIGNATURE_BUNDLE);
+}
+
+#define GROUPS "{'signatures':{'groups':[{'threshold':1,'keys':[$0,$1]},{'keys':[$2,$3]}]}}"
+
+TEST(groups)
+{
+    CHECK(begin(GROUPS));
+    add(1, SIGNATURE_TAG, spelled(SIMPLE("null")));
+    add(1, SIGNATURE_BUNDLE, spelled(STATEMENT(SIGN, "", "{}")));
+    add(2, SIGNATURE_BUNDLE, spelled(STATEMENT(SIGN, "", "{}")));
+    CHECK(!check() && verdict.count == 2);
+    CHECK_ERR("signatures.groups[1]: 1 of 2 required signatures (by 'p2'); ");
+    CHECK_ERR("not signed by 'p3'");
+    add(3, SIGNATURE_INLINE, spelled(SIMPLE("null")));
+    CHECK(check() && verdict.count == 3);
+    // A key in several lists counts in each; the top list must hold as well.
+    CHECK(begin("{'signatures':{'threshold':1,'keys':[$4],'groups':[{'threshold':1,'keys':[$0,$1]},{'threshold':1,'keys':[$2,$0]}]}}"));
+    CHECK(policy.key_count == 4 && policy.group_count == 3);
+    add(0, SIGNATURE_TAG, spelled(SIMPLE("null")));
+    CHECK(!check());
+    CHECK_ERR("0 of 1 required signatures; the registry has no signature of this image; not signed by 'p4'");
+    add(4, SIGNATURE_TAG, spelled(SIMPLE("null")));
+    CHECK(check() && verdict.count == 2);
+}
+
+TEST(inline_counts)
+{
+    char text[4000], payload[800], signature[200];
+    CHECK(begin(ONE "}}"));
+    struct view simple = spelled(SIMPLE("null"));
+    struct writer p = writer_of(payload, sizeof payload), s = writer_of(signature, sizeof signature);
+    write_base64(&p, simple), write_base64(&s, signed_by(1, simple));
+    snprintf(text, sizeof text, "{'signatures':{'keys':[$0,$1],'inline':[{'payload':'%s','signature':'%s'}]}}", writer_str(&p), writer_str(&s));
+    CHECK(begin(text));
+    CHECK(!check() && verdict.count == 1 && verdict.matches[0].form == SIGNATURE_INLINE && verdict.matches[0].key == 1);
+    add(0, SIGNATURE_TAG, spelled(SIMPLE("null")));
+    CHECK(check() && verdict.count == 2);
+    image.manifest.sha256[0] ^= 1;
+    CHECK(!check() && verdict.count == 0);
+    CHECK_ERR("' is for sha256:");
 }

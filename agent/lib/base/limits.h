@@ -12,12 +12,21 @@
 #define LAYERS_MAX 128u
 /* A cosign simple-signing payload is 250 bytes and its optional annotations a few kilobytes. */
 #define SIGNATURE_PAYLOAD_MAX (64u << 10)
-/* RSA-4096 in base64 is 684 characters; hints are a hash. */
+/* RSA-4096 has 512 bytes; the ECDSA signatures in DER are at most 141. */
 #define SIGNATURE_MAX 1024u
 /* Candidates handed to the monitor for one image; cosign stops at 1000, ten times the parties anybody has seen is 100. */
 #define SIGNATURES_MAX 100u
-/* Keys in one policy. */
-#define KEYS_MAX 32u
+/* Manifests that refer to one image and are opened in search of signatures; one holds one signature or attestation. */
+#define REFERRERS_MAX 100u
+/* An in-toto statement: SPDX of a large distribution image reaches 10 MiB. All statements of one image together. */
+#define STATEMENT_MAX (16u << 20)
+#define STATEMENTS_MAX (32u << 20)
+/* The document around a statement: a third more in base64, then log entries and certificates. */
+#define ENVELOPE_MAX (STATEMENT_MAX / 3 * 4 + (256u << 10))
+/* The same where no attestation is wanted, around a payload of SIGNATURE_PAYLOAD_MAX. */
+#define ENVELOPE_SMALL_MAX (256u << 10)
+/* Different keys in one policy, all lists together: sets of them are 64 bits. */
+#define KEYS_MAX 64u
 /* JSON nesting: CycloneDX reaches 20; the parser does not recurse, the bound is against quadratic checks. */
 #define JSON_DEPTH_MAX 64u
 /* References: the distribution-spec bounds a name by 255, a tag by 128; a host by 253. */

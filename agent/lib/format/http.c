@@ -224,6 +224,35 @@ bool http_challenge_parse(struct view value, struct http_challenge *out, struct 
     return true;
 }
 
+static bool has_word(struct view words, struct view word) {
+    while (words.n)
+        if (view_eq_nocase(view_cut(&words, ' ', NULL), word)) return true;
+    return false;
+}
+
+bool http_link_next(struct view value, struct view *target, struct err *e) {
+    for (struct view rest = view_trim(value); rest.n; rest = view_trim(rest)) {
+        bool closed = false, next = false;
+        struct view link = {0}, text = {0};
+        if (view_starts(rest, VIEW("<"))) {
+            rest = view_skip(rest, 1);
+            link = view_cut(&rest, '>', &closed);
+        }
+        for (rest = view_trim(rest); closed && view_starts(rest, VIEW(";")); rest = view_trim(rest)) {
+            rest = view_trim(view_skip(rest, 1));
+            struct view name = cut_token(&rest);
+            text = (struct view){0};
+            closed = !view_starts(view_trim(rest), VIEW("=")) || cut_value(&rest, &text);
+            next |= view_eq_nocase(name, VIEW("rel")) && has_word(text, VIEW("next"));
+        }
+        if (!closed || (rest.n && rest.p[0] != ','))
+            return err_set(e, ERR_FORMAT, "HTTP: Link is malformed: '%.*s'", VIEW_ARG(view_first(value, 300)));
+        rest = view_skip(rest, 1);
+        if (next && target->n == 0) *target = link;
+    }
+    return true;
+}
+
 bool http_content_range_parse(struct view value, uint64_t *first, uint64_t *last, uint64_t *total, struct err *e) {
     struct view rest = view_skip(value, 6);
     struct view a = view_cut(&rest, '-', NULL), b = view_cut(&rest, '/', NULL);

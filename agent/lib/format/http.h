@@ -51,6 +51,10 @@ struct http_challenge {
 };
 bool http_challenge_parse(struct view value, struct http_challenge *out, struct err *e);
 
+/* Link (RFC 8288): the target of the first link with the relation "next"; without one *target stays as it is. Call once
+ * per field with the same view, empty at first. */
+bool http_link_next(struct view value, struct view *target, struct err *e);
+
 /* "bytes 5-9/10" or "bytes 5-9/" "*" (then *total is UINT64_MAX). */
 bool http_content_range_parse(struct view value, uint64_t *first, uint64_t *last, uint64_t *total, struct err *e);
 

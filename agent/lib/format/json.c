@@ -90,6 +90,45 @@ bool json_is_bool(const json *v, bool *value) {
 }
 
 const json *json_get(const json *object, const char *name) { return yyjson_obj_get((json *)object, name); }
+const json *json_member(const json *object, struct view name) {
+    return yyjson_obj_getn((json *)object, (const char *)name.p, name.n);
+}
+
+bool json_pointer_ok(struct view path) {
+    if (path.n && path.p[0] != '/') return false;
+    for (size_t i = 0; i < path.n; i++)
+        if (path.p[i] == '~' && (i + 1 == path.n || (path.p[i + 1] != '0' && path.p[i + 1] != '1'))) return false;
+    return true;
+}
+
+/* Whether `token`, with its ~0 and ~1, stands for `name`. */
+static bool token_is(struct view token, struct view name) {
+    size_t i = 0, k = 0;
+    for (; i < token.n && k < name.n; i++, k++) {
+        bool escape = token.p[i] == '~' && i + 1 < token.n;
+        if (escape) i++;
+        if ((escape ? (token.p[i] == '0' ? '~' : '/') : token.p[i]) != name.p[k]) return false;
+    }
+    return i == token.n && k == name.n;
+}
+
+const json *json_pointer(const json *v, struct view path) {
+    while (v && path.n) {
+        path = view_skip(path, 1);
+        const uint8_t *slash = path.n ? memchr(path.p, '/', path.n) : NULL;
+        struct view token = view_first(path, slash ? (size_t)(slash - path.p) : path.n);
+        path = view_skip(path, token.n);
+        uint64_t index;
+        const json *found = NULL;
+        if (json_is_array(v) && view_u64(token, json_count(v), &index)) found = json_at(v, index);
+        if (json_is_object(v))
+            for (struct json_iter it = json_each(v); !found && json_next(&it);)
+                if (token_is(token, it.name)) found = it.value;
+        v = found;
+    }
+    return v;
+}
+
 size_t json_count(const json *v) { return yyjson_is_ctn((json *)v) ? unsafe_yyjson_get_len((json *)v) : 0; }
 const json *json_at(const json *array, size_t i) { return yyjson_arr_get((json *)array, i); }
 
@@ -118,19 +157,65 @@ bool json_u64(const json *v, uint64_t *out) {
     return true;
 }
 
+bool json_is_number(const json *v) { return yyjson_is_num((json *)v); }
+
+/* As sign and magnitude; false for what is not a whole number of 64 bits. */
+static bool whole(const json *v, bool *negative, uint64_t *magnitude) {
+    double d = yyjson_get_real((json *)v);
+    *negative = yyjson_is_sint((json *)v) ? v->uni.i64 < 0 : yyjson_is_real((json *)v) && d < 0;
+    if (!yyjson_is_real((json *)v)) {
+        *magnitude = *negative ? 0 - v->uni.u64 : v->uni.u64;
+        return true;
+    }
+    d = *negative ? -d : d;
+    if (d >= 18446744073709551616.0 || (double)(uint64_t)d != d) return false;
+    *magnitude = (uint64_t)d;
+    return true;
+}
+
+int json_order(const json *a, const json *b) {
+    bool a_negative, b_negative;
+    uint64_t m, n;
+    if (whole(a, &a_negative, &m) && whole(b, &b_negative, &n)) {
+        if (a_negative != b_negative) return a_negative ? -1 : 1;
+        return m == n ? 0 : (m < n) != a_negative ? -1 : 1;
+    }
+    double x = yyjson_get_num((json *)a), y = yyjson_get_num((json *)b);
+    return x < y ? -1 : x > y;
+}
+
+/* Recursion is bounded: json_parse lets nothing through that is nested deeper than JSON_DEPTH_MAX. */
+bool json_equal(const json *a, const json *b) {
+    if (json_is_number(a) && json_is_number(b)) return json_order(a, b) == 0;
+    if (!a || !b || yyjson_get_type((json *)a) != yyjson_get_type((json *)b) || json_count(a) != json_count(b))
+        return false;
+    if (json_is_string(a)) return view_eq(json_text(a), json_text(b));
+    if (yyjson_is_bool((json *)a)) return yyjson_is_true((json *)a) == yyjson_is_true((json *)b);
+    struct json_iter x = json_each(a), y = json_each(b);
+    while (json_next(&x) && json_next(&y))
+        if (!json_equal(x.value, x.object ? json_member(b, x.name) : y.value)) return false;
+    return true;
+}
+
+const char *json_brief(const json *v, char *out, size_t size) {
+    struct view text = view_first(json_text(v), 120);
+    if (yyjson_is_num((json *)v) && !yyjson_is_real((json *)v))
+        snprintf(out, size, yyjson_is_uint((json *)v) ? "%llu" : "%lld", (unsigned long long)v->uni.u64);
+    else if (yyjson_is_real((json *)v)) snprintf(out, size, "%.17g", v->uni.f64);
+    else if (json_is_string(v)) snprintf(out, size, "'%.*s'%s", VIEW_ARG(text), text.n < json_text(v).n ? "..." : "");
+    else if (yyjson_is_ctn((json *)v)) snprintf(out, size, "of type %s", yyjson_get_type_desc((json *)v));
+    else snprintf(out, size, "%s", !v ? "missing" : yyjson_is_null((json *)v) ? "null" : yyjson_is_true((json *)v) ? "true" : "false");
+    return out;
+}
+
 /* "where: name" at the top of a document, "where: path.name" below. */
 static const char *joint(const char *where) { return strstr(where, ": ") ? "." : ": "; }
 
 static bool wrong(const json *v, const char *name, const char *where, const char *want, struct err *e) {
     if (!v) return err_set(e, ERR_FORMAT, "%s%s%s is missing", where, joint(where), name);
-    char is[64];
-    if (yyjson_is_num((json *)v) && !yyjson_is_real((json *)v))
-        snprintf(is, sizeof is, yyjson_is_uint((json *)v) ? "%llu" : "%lld", (unsigned long long)v->uni.u64);
-    else if (yyjson_is_real((json *)v))
-        snprintf(is, sizeof is, "%.17g", v->uni.f64);
-    else
-        snprintf(is, sizeof is, "of type %s", yyjson_get_type_desc((json *)v));
-    return err_set(e, ERR_FORMAT, "%s%s%s must be %s, it is %s", where, joint(where), name, want, is);
+    char is[160];
+    return err_set(e, ERR_FORMAT, "%s%s%s must be %s, it is %s", where, joint(where), name, want,
+                   json_brief(v, is, sizeof is));
 }
 
 bool json_need_text(const json *object, const char *name, const char *where, struct view *out, struct err *e) {

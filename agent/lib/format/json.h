@@ -24,6 +24,11 @@ bool json_is_bool(const json *v, bool *value);
 
 /* Member of an object, or NULL when absent or `object` is not an object. */
 const json *json_get(const json *object, const char *name);
+const json *json_member(const json *object, struct view name);
+/* JSON Pointer (RFC 6901): "" is the value itself, "/a/0/b~1c" a descendant; NULL when there is none. An array's index
+ * has no leading zero; "-" is never there. */
+bool json_pointer_ok(struct view path);
+const json *json_pointer(const json *v, struct view path);
 /* Elements of an array or members of an object; 0 for anything else. */
 size_t json_count(const json *v);
 /* Element i of an array; NULL beyond its end. Linear in i: use json_each for loops. */
@@ -43,6 +48,15 @@ bool json_next(struct json_iter *it);
 struct view json_text(const json *v);
 /* An integer of 0..2^53; false for fractions, negatives, exponents, other types. */
 bool json_u64(const json *v, uint64_t *out);
+
+bool json_is_number(const json *v);
+/* Numbers: below, at or above zero as `a` is to `b`. Exact for whole numbers of 64 bits; beyond, and with a fraction, they
+ * are what IEEE 754 doubles make of them (RFC 8259 section 6). */
+int json_order(const json *a, const json *b);
+/* Same value: members in any order, 1 is 1.0. Strings are compared byte by byte. */
+bool json_equal(const json *a, const json *b);
+/* For messages: a string in quotes, a number, true, "an object"; cut to `size`. Returns `out`. */
+const char *json_brief(const json *v, char *out, size_t size);
 
 /* Required members. The error names `where` and the member: "manifest: config.digest is missing". */
 bool json_need_text(const json *object, const char *name, const char *where, struct view *out, struct err *e);

@@ -144,8 +144,9 @@ static bool layer_parse(const json *v, size_t i, struct layer *out, struct err *
     struct view type = out->descriptor.media_type;
     if (!layer_type(type, &out->compression)) {
         bool encrypted = view_ends(type, VIEW("+encrypted"));
-        return err_set(e, ERR_FORMAT, "%s.mediaType is '%.*s', %s", where, VIEW_ARG(view_first(type, 150)),
-                       encrypted ? "which this build cannot decrypt" : "which is no layer of a container image");
+        return err_set(e, ERR_FORMAT, "%s.mediaType is '%.*s'%s", where, VIEW_ARG(view_first(type, 150)),
+                       encrypted ? "; encrypted layers: not in this build"
+                                 : ", which is no layer of a container image");
     }
     return out->descriptor.size || err_set(e, ERR_FORMAT, "%s.size is 0: no layer is that small", where);
 }
@@ -233,6 +234,42 @@ bool signature_manifest_parse(struct view bytes, struct arena *a, struct signatu
         snprintf(where, sizeof where, "manifest: layers[%zu]", n);
         if (!descriptor_parse(it.value, where, &out[n].payload, e)) return false;
         out[n].signature = json_text(json_get(json_get(it.value, "annotations"), "dev.cosignproject.cosign/signature"));
+    }
+    *count = n;
+    return true;
+}
+
+bool referrer_parse(struct view bytes, struct arena *a, struct referrer *out, struct err *e) {
+    const json *root;
+    struct referrer r = {0};
+    struct descriptor subject;
+    if (!open_kind(bytes, MANIFEST_IMAGE, a, &root, e)) return false;
+    r.artifact_type = json_text(json_get(root, "artifactType"));
+    r.has_subject = json_get(root, "subject");
+    if (r.has_subject && !descriptor_parse(json_get(root, "subject"), "manifest: subject", &subject, e)) return false;
+    if (r.has_subject) r.subject = subject.digest;
+    *out = r;
+    return true;
+}
+
+bool referrers_parse(struct view bytes, struct arena *a, struct digest *out, size_t max, size_t *count, struct err *e) {
+    const json *root, *manifests;
+    if (!open_kind(bytes, MANIFEST_INDEX, a, &root, e) ||
+        !json_need_array(root, "manifests", "manifest", &manifests, e))
+        return false;
+    size_t n = *count, at = 0;
+    for (struct json_iter it = json_each(manifests); json_next(&it); at++) {
+        char where[40];
+        struct descriptor d;
+        snprintf(where, sizeof where, "referrers: manifests[%zu]", at);
+        if (!descriptor_parse(it.value, where, &d, e)) return false;
+        size_t same = 0;
+        while (same < n && !digest_eq(&out[same], &d.digest)) same++;
+        if (same < n) continue;
+        if (n == max)
+            return err_set(e, ERR_FORMAT, "the list of referrers goes on (this part has %zu); %zu are opened",
+                           json_count(manifests), max);
+        out[n++] = d.digest;
     }
     *count = n;
     return true;

@@ -53,13 +53,25 @@ bool manifest_parse(struct view bytes, struct arena *a, struct manifest *out, st
 bool index_select(struct view bytes, const struct platform *want, struct arena *a, struct descriptor *out,
                   struct err *e);
 
-/* The signature manifest at a `.sig` tag: descriptors of its layers with the one annotation that matters. Unverified
- * reading, used by the fetch worker. At most `max` entries; more is an error. */
+/* A manifest that holds signatures, at a `.sig` or `.att` tag or as referrer: descriptors of its layers with the one
+ * annotation that matters. Unverified reading, used by the fetch worker. At most `max` entries; more is an error. */
 struct signature_entry {
     struct descriptor payload;
     struct view signature; /* annotation dev.cosignproject.cosign/signature (base64 text), empty when absent */
 };
 bool signature_manifest_parse(struct view bytes, struct arena *a, struct signature_entry *out, size_t max,
                               size_t *count, struct err *e);
+
+/* What an image manifest says about itself as a referrer. The same reading. */
+struct referrer {
+    struct view artifact_type; /* empty when absent */
+    bool has_subject;
+    struct digest subject;
+};
+bool referrer_parse(struct view bytes, struct arena *a, struct referrer *out, struct err *e);
+
+/* A list of referrers (distribution-spec "Listing Referrers", "Referrers Tag Schema"), which is an index: appends the
+ * digests of its manifests that are not in out[0..*count) already. More than `max` is an error. The same reading. */
+bool referrers_parse(struct view bytes, struct arena *a, struct digest *out, size_t max, size_t *count, struct err *e);
 
 #endif

@@ -132,6 +132,13 @@ void reference_text(const struct reference *r, char *out, size_t size) {
              r->tag[0] ? ":" : "", r->tag, r->pinned ? "@" : "", digest);
 }
 
+struct view reference_untagged(struct view text) {
+    struct view name = view_cut(&text, '@', NULL);
+    for (size_t i = name.n; i > 0 && name.p[i - 1] != '/'; i--)
+        if (name.p[i - 1] == ':') return view_first(name, i - 1);
+    return name;
+}
+
 bool reference_mirror(const struct reference *r, struct view mirror, struct reference *out, struct err *e) {
     struct reference m = *r;
     struct view prefix = mirror, repository = view_str(r->repository), last = repository;

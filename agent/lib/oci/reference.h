@@ -28,6 +28,8 @@ struct reference {
 bool reference_parse(struct view text, bool layouts, struct reference *out, struct err *e);
 /* The canonical text: docker:// form without scheme for registries ("host/repo:tag@digest"), "oci:dir:tag@digest". */
 void reference_text(const struct reference *r, char *out, size_t size);
+/* "host/repository" of "host/repository[:tag][@digest]", whatever that holds. */
+struct view reference_untagged(struct view text);
 /* Repository on a mirror "host[/prefix]": without prefix the same repository, with one the prefix stands for all but
  * the last component ("cache.example/acme" for "registry.example/x/web" gives host cache.example, acme/web). */
 bool reference_mirror(const struct reference *r, struct view mirror, struct reference *out, struct err *e);

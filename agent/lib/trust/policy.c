@@ -163,57 +163,198 @@ static bool parse_key(struct parse *q, const json *v, const char *where, struct 
     return true;
 }
 
-static bool parse_keys(struct parse *q, const json *keys) {
+/* The key's place in policy.keys, which holds each once. */
+static bool add_key(struct parse *q, const struct policy_key *key, const char *where, size_t *out) {
     struct policy *p = q->p;
+    size_t i = 0;
+    while (i < p->key_count && memcmp(p->keys[i].key.spki_sha256, key->key.spki_sha256, 32) != 0) i++;
+    *out = i;
+    if (i < p->key_count) return true;
+    for (size_t k = 0; k < p->key_count; k++)
+        if (view_eq(p->keys[k].name, key->name))
+            return err_set(q->e, ERR_USAGE, "%s: '%.*s' is already the name of another key", where, VIEW_ARG(key->name));
+    if (i == KEYS_MAX) return REFUSE(q, "more than %u different keys", KEYS_MAX);
+    p->keys[p->key_count++] = *key;
+    return true;
+}
+
+static bool parse_threshold(struct parse *q, const json *o, const char *where, size_t keys, uint32_t *out) {
+    uint64_t threshold = keys; /* unless said otherwise, all must sign */
+    if (has(o, "threshold") && !json_need_u64(o, "threshold", where, &threshold, q->e)) return false;
+    if (threshold == 0) {
+        err_set(q->e, ERR_USAGE, "%s.threshold is 0, which lets every image run", where);
+        return err_mend(q->e, "set it to 1 to %zu; signatures.allowUnsigned, without keys, is how to run unsigned images",
+                        keys);
+    }
+    if (threshold > keys) {
+        err_set(q->e, ERR_USAGE, "%s.threshold is %llu, but only %zu key%s given: no image can satisfy it", where,
+                (unsigned long long)threshold, keys, keys == 1 ? " is" : "s are");
+        return err_mend(q->e, "add keys, or set threshold to at most %zu", keys);
+    }
+    *out = (uint32_t)threshold;
+    return true;
+}
+
+/* Members keys and threshold of `o`. */
+static bool parse_keys(struct parse *q, const json *o, const char *where, struct policy_keys *out) {
+    char at[PATH_MAX_BYTES + 32];
+    const json *keys;
+    size_t n = 0, index;
+    if (!json_need_array(o, "keys", where, &keys, q->e)) return false;
+    if (json_count(keys) == 0) return err_set(q->e, ERR_USAGE, "%s.keys is empty: no image can satisfy it", where);
     if (json_count(keys) > KEYS_MAX)
-        return REFUSE(q, "signatures.keys has %zu keys, %u are accepted", json_count(keys), KEYS_MAX);
-    for (struct json_iter it = json_each(keys); json_next(&it); p->key_count++) {
-        struct policy_key *key = &p->keys[p->key_count];
-        char where[PATH_MAX_BYTES];
-        snprintf(where, sizeof where, "policy: signatures.keys[%zu]", p->key_count);
-        if (!parse_key(q, it.value, where, key)) return false;
-        for (size_t i = 0; i < p->key_count; i++) {
-            if (view_eq(p->keys[i].name, key->name))
-                return err_set(q->e, ERR_USAGE, "%s has the name of signatures.keys[%zu], '%.*s'", where, i,
-                               VIEW_ARG(key->name));
-            if (memcmp(p->keys[i].key.spki_sha256, key->key.spki_sha256, 32) == 0)
-                return err_set(q->e, ERR_USAGE, "%s, '%.*s', is the same key as '%.*s': it would count once", where,
-                               VIEW_ARG(key->name), VIEW_ARG(p->keys[i].name));
-        }
+        return err_set(q->e, ERR_USAGE, "%s.keys has %zu keys, %u are accepted", where, json_count(keys), KEYS_MAX);
+    for (struct json_iter it = json_each(keys); json_next(&it); n++) {
+        struct policy_key key;
+        snprintf(at, sizeof at, "%s.keys[%zu]", where, n);
+        if (!parse_key(q, it.value, at, &key) || !add_key(q, &key, at, &index)) return false;
+        if (out->keys >> index & 1)
+            return err_set(q->e, ERR_USAGE, "%s, '%.*s', is the same key as '%.*s': it would count once", at,
+                           VIEW_ARG(key.name), VIEW_ARG(q->p->keys[index].name));
+        out->keys |= (uint64_t)1 << index;
+    }
+    return parse_threshold(q, o, where, n, &out->threshold);
+}
+
+/* An optional array of 1 to `max` objects, and room for what they become. */
+static bool parse_list(struct parse *q, const json *o, const char *name, const char *where, size_t max, size_t size,
+                       const json **out, void **room) {
+    *out = NULL;
+    if (!has(o, name)) return true;
+    if (!json_need_array(o, name, where, out, q->e)) return false;
+    const char *dot = strstr(where, ": ") ? "." : ": ";
+    size_t n = json_count(*out), i = 0;
+    if (n == 0 || n > max)
+        return err_set(q->e, ERR_USAGE, "%s%s%s has %zu entries, 1 to %zu are accepted", where, dot, name, n, max);
+    for (struct json_iter it = json_each(*out); json_next(&it); i++)
+        if (!json_is_object(it.value))
+            return err_set(q->e, ERR_USAGE, "%s%s%s[%zu] must be an object", where, dot, name, i);
+    return (*room = arena_alloc(q->a, n * size)) || arena_full(q->a, q->e);
+}
+
+static bool parse_groups(struct parse *q, const json *signatures) {
+    static const char *const members[] = {"threshold", "keys", NULL};
+    char where[PATH_MAX_BYTES];
+    const json *groups;
+    void *unused;
+    size_t n = 0;
+    if (!parse_list(q, signatures, "groups", "policy: signatures", POLICY_GROUPS_MAX, 1, &groups, &unused)) return false;
+    for (struct json_iter it = json_each(groups); json_next(&it); n++) {
+        snprintf(where, sizeof where, "policy: signatures.groups[%zu]", n);
+        if (!json_only(it.value, members, where, q->e) ||
+            !parse_keys(q, it.value, where, &q->p->groups[q->p->group_count++]))
+            return false;
+    }
+    return true;
+}
+
+static bool parse_base64(struct parse *q, const json *o, const char *name, const char *where, size_t max, struct view *out) {
+    struct view text;
+    if (!json_need_text(o, name, where, &text, q->e)) return false;
+    uint8_t *p = arena_alloc(q->a, text.n);
+    if (!p) return arena_full(q->a, q->e);
+    if (!base64_decode(text, p, text.n, &out->n) || out->n == 0 || out->n > max)
+        return err_set(q->e, ERR_USAGE, "%s.%s is not 1 to %zu bytes in base64", where, name, max);
+    out->p = p;
+    return true;
+}
+
+static bool parse_inline(struct parse *q, const json *signatures) {
+    static const char *const members[] = {"payload", "signature", NULL};
+    char where[PATH_MAX_BYTES];
+    const json *list;
+    struct policy *p = q->p;
+    if (!parse_list(q, signatures, "inline", "policy: signatures", POLICY_INLINE_MAX, sizeof *p->inlines, &list,
+                    (void **)&p->inlines))
+        return false;
+    for (struct json_iter it = json_each(list); json_next(&it); p->inline_count++) {
+        struct policy_inline *s = &p->inlines[p->inline_count];
+        snprintf(where, sizeof where, "policy: signatures.inline[%zu]", p->inline_count);
+        if (!json_only(it.value, members, where, q->e) ||
+            !parse_base64(q, it.value, "payload", where, SIGNATURE_PAYLOAD_MAX, &s->payload) ||
+            !parse_base64(q, it.value, "signature", where, SIGNATURE_MAX, &s->signature))
+            return false;
+    }
+    return true;
+}
+
+/* What must hold in each signature that counts. */
+static bool parse_conditions(struct parse *q, const json *signatures) {
+    const char *where = "policy: signatures";
+    struct policy *p = q->p;
+    if (has(signatures, "annotations")) {
+        if (!json_need_object(signatures, "annotations", where, &p->annotations, q->e)) return false;
+        if (json_count(p->annotations) == 0) return REFUSE(q, "signatures.annotations is empty: it would ask nothing");
+    }
+    for (struct json_iter it = json_each(p->annotations); json_next(&it);)
+        if (!json_is_string(it.value))
+            return REFUSE(q, "signatures.annotations.%.*s must be a string", VIEW_ARG(view_first(it.name, 100)));
+    if (!opt_text(q, signatures, "identity", where, &p->identity) ||
+        !opt_bool(q, signatures, "messageSignatures", where, &p->message_signatures))
+        return false;
+    struct view id = p->identity;
+    if (has(signatures, "identity") && (id.n == 0 || !view_eq(reference_untagged(id), id))) {
+        REFUSE(q, "signatures.identity is '%.*s': it must be host/repository without tag and digest",
+               VIEW_ARG(view_first(id, 200)));
+        return err_mend(q->e, "write what cosign signs as docker-reference, such as registry.example/acme/web");
     }
     return true;
 }
 
 static bool parse_signatures(struct parse *q, const json *root) {
-    static const char *const members[] = {"threshold", "keys", "allowUnsigned", NULL};
+    static const char *const members[] = {"threshold", "keys",     "annotations",       "groups",
+                                          "inline",    "identity", "messageSignatures", "allowUnsigned", NULL};
     const char *where = "policy: signatures";
-    const json *signatures = NULL, *keys = NULL;
+    const json *signatures = NULL;
     struct policy *p = q->p;
-    if (!section(q, root, "signatures", members, &signatures)) return false;
-    if (!opt_bool(q, signatures, "allowUnsigned", where, &p->allow_unsigned)) return false;
+    if (!section(q, root, "signatures", members, &signatures) ||
+        !opt_bool(q, signatures, "allowUnsigned", where, &p->allow_unsigned))
+        return false;
     if (p->allow_unsigned)
-        return (!has(signatures, "keys") && !has(signatures, "threshold")) ||
-               REFUSE(q, "signatures has both keys or threshold and allowUnsigned: take one or the other");
-    if (!has(signatures, "keys")) {
+        return json_count(signatures) == 1 ||
+               REFUSE(q, "signatures has both allowUnsigned and members that ask for signatures: take one or the other");
+    if (!has(signatures, "keys") && (has(signatures, "threshold") || !has(signatures, "groups"))) {
         REFUSE(q, "signatures.keys is missing: nothing says whose images may run");
-        return err_mend(q->e, "give signatures.keys and signatures.threshold, or write \"signatures\": "
-                              "{\"allowUnsigned\": true} to run anybody's");
+        return err_mend(q->e, "give signatures.keys and signatures.threshold, or signatures.groups, or write "
+                              "\"signatures\": {\"allowUnsigned\": true} to run anybody's");
     }
-    if (!json_need_array(signatures, "keys", where, &keys, q->e) || !parse_keys(q, keys)) return false;
-    if (p->key_count == 0) return REFUSE(q, "signatures.keys is empty: no image can satisfy it");
-    uint64_t threshold = p->key_count; /* unless said otherwise, all must sign */
-    if (has(signatures, "threshold") && !json_need_u64(signatures, "threshold", where, &threshold, q->e)) return false;
-    if (threshold == 0) {
-        REFUSE(q, "signatures.threshold is 0, which lets every image run");
-        return err_mend(q->e, "set it to 1 to %zu; allowUnsigned, without keys, is how to run unsigned images",
-                        p->key_count);
+    p->top_keys = has(signatures, "keys");
+    if (p->top_keys && !parse_keys(q, signatures, where, &p->groups[p->group_count++])) return false;
+    return parse_groups(q, signatures) && parse_inline(q, signatures) && parse_conditions(q, signatures);
+}
+
+static bool parse_attestation(struct parse *q, const json *v, const char *where, struct policy_attestation *out) {
+    static const char *const members[] = {"predicateType", "threshold", "keys", "require", NULL};
+    char at[PATH_MAX_BYTES + 32];
+    const json *require;
+    if (!json_only(v, members, where, q->e) || !json_need_text(v, "predicateType", where, &out->predicate_type, q->e))
+        return false;
+    if (out->predicate_type.n == 0 || out->predicate_type.n > 512 || !is_clean(out->predicate_type)) {
+        err_set(q->e, ERR_USAGE, "%s.predicateType must be a URI, of at most 512 bytes", where);
+        return err_mend(q->e, "cosign's spdxjson is https://spdx.dev/Document, cyclonedx is https://cyclonedx.org/bom");
     }
-    if (threshold > p->key_count) {
-        REFUSE(q, "signatures.threshold is %llu, but only %zu key%s given: no image can satisfy it",
-               (unsigned long long)threshold, p->key_count, p->key_count == 1 ? " is" : "s are");
-        return err_mend(q->e, "add keys, or set signatures.threshold to at most %zu", p->key_count);
+    if (!parse_keys(q, v, where, &out->signers) ||
+        !parse_list(q, v, "require", where, POLICY_REQUIREMENTS_MAX, sizeof *out->requirements, &require,
+                    (void **)&out->requirements))
+        return false;
+    for (struct json_iter it = json_each(require); json_next(&it); out->requirement_count++) {
+        snprintf(at, sizeof at, "%s.require[%zu]", where, out->requirement_count);
+        if (!require_parse(it.value, at, q->a, &out->requirements[out->requirement_count], q->e)) return false;
     }
-    p->threshold = (uint32_t)threshold;
+    return true;
+}
+
+static bool parse_attestations(struct parse *q, const json *root) {
+    char where[PATH_MAX_BYTES];
+    const json *list;
+    struct policy *p = q->p;
+    if (!parse_list(q, root, "attestations", "policy", POLICY_ATTESTATIONS_MAX, sizeof *p->attestations, &list,
+                    (void **)&p->attestations))
+        return false;
+    for (struct json_iter it = json_each(list); json_next(&it); p->attestation_count++) {
+        snprintf(where, sizeof where, "policy: attestations[%zu]", p->attestation_count);
+        if (!parse_attestation(q, it.value, where, &p->attestations[p->attestation_count])) return false;
+    }
     return true;
 }
 
@@ -332,13 +473,14 @@ static bool list_weaknesses(struct parse *q) {
 }
 
 static bool parse_root(struct parse *q, struct view bytes) {
-    static const char *const members[] = {"image", "registry", "signatures", "tee", "register", "run", "limits", NULL};
+    static const char *const members[] = {"image",    "registry", "signatures", "attestations", "tee", "register", "run", "limits",
+                                          NULL};
     const json *root;
     if (bytes.n > POLICY_MAX) return REFUSE(q, "%zu bytes, %u are accepted", bytes.n, POLICY_MAX);
     if (!json_parse(bytes, q->a, &root, q->e)) return err_in(q->e, "policy");
     if (!json_is_object(root)) return REFUSE(q, "not a JSON object");
     return json_only(root, members, "policy", q->e) && parse_image(q, root) && parse_registry(q, root) &&
-           parse_signatures(q, root) && parse_machine(q, root) && parse_run(q, root) && parse_limits(q, root) &&
+           parse_signatures(q, root) && parse_attestations(q, root) && parse_machine(q, root) && parse_run(q, root) && parse_limits(q, root) &&
            list_weaknesses(q);
 }
 
@@ -348,6 +490,8 @@ bool policy_parse(struct view bytes, struct arena *a, struct policy *out, struct
     if (!p) return arena_full(a, e);
     p->tees = POLICY_TEE_TPM | POLICY_TEE_TDX | POLICY_TEE_SNP;
     p->pcr = POLICY_PCR_DEFAULT;
+    p->keys = arena_alloc(a, KEYS_MAX * sizeof *p->keys);
+    if (!p->keys) return arena_full(a, e);
     hash_once(HASH_SHA256, bytes, p->digest.sha256);
     if (!parse_root(&q, bytes)) {
         if (e->kind != ERR_SYSTEM) e->kind = ERR_USAGE;

@@ -11,6 +11,7 @@
 #include "crypto/keys.h"
 #include "oci/image_config.h"
 #include "oci/reference.h"
+#include "trust/require.h"
 
 struct policy_key {
     struct view name;
@@ -19,6 +20,28 @@ struct policy_key {
 
 enum policy_tee { POLICY_TEE_TPM = 1, POLICY_TEE_TDX = 2, POLICY_TEE_SNP = 4 };
 
+/* "`threshold` of `keys`": bit i stands for policy.keys[i]. */
+struct policy_keys {
+    uint32_t threshold;
+    uint64_t keys;
+};
+
+/* A simple-signing payload and its signature, made offline and never uploaded. */
+struct policy_inline {
+    struct view payload, signature; /* decoded */
+};
+
+struct policy_attestation {
+    struct view predicate_type;
+    struct policy_keys signers;
+    size_t requirement_count;
+    struct requirement *requirements;
+};
+
+#define POLICY_GROUPS_MAX 16u
+#define POLICY_INLINE_MAX 32u
+#define POLICY_ATTESTATIONS_MAX 16u
+#define POLICY_REQUIREMENTS_MAX 64u
 #define POLICY_MIRRORS_MAX 8u
 #define POLICY_AUTHS_MAX 32u
 #define POLICY_PCR_DEFAULT 15u
@@ -40,10 +63,21 @@ struct policy {
     struct policy_auth auths[POLICY_AUTHS_MAX];
     bool allow_http;
 
-    uint32_t threshold; /* 0 only with allow_unsigned */
-    size_t key_count;
-    struct policy_key keys[KEYS_MAX];
-    bool allow_unsigned;
+    size_t key_count; /* distinct keys of all lists; at most KEYS_MAX */
+    struct policy_key *keys;
+
+    bool allow_unsigned; /* then all of the next are empty */
+    size_t group_count;  /* signatures.keys, where given, is the first: it and every one of signatures.groups must hold */
+    struct policy_keys groups[1 + POLICY_GROUPS_MAX];
+    bool top_keys;             /* whether groups[0] is signatures.keys */
+    const json *annotations;   /* NULL, or an object of strings that each signature must carry */
+    struct view identity;      /* "host/repository" that each signature must name; empty: any */
+    bool message_signatures;   /* a bundle's messageSignature over the manifest counts, too */
+    size_t inline_count;
+    struct policy_inline *inlines;
+
+    size_t attestation_count; /* all must hold */
+    struct policy_attestation *attestations;
 
     unsigned tees; /* bits of policy_tee; all when the member is absent */
     unsigned pcr;  /* register.pcr, POLICY_PCR_DEFAULT where absent; 8-15 allowed */
@@ -65,12 +99,14 @@ struct policy {
 };
 
 /* Members: image, registry{mirrors, ca, auth{auths{HOST{auth | username,password}}}, allowHttp},
- * signatures{threshold, keys[{name, pem}], allowUnsigned}, tee, register{pcr}, run{mode ("exec"), args, env, user},
- * limits{layers, bytes (number or "8GiB"), files, seconds, allowDevices}.
- * ERR_USAGE with the member's path for: not JSON, unknown member, wrong type, unreadable or duplicate key (same SPKI or
- * same name), threshold (all keys when absent) 0 or above the number of keys ("no way to be satisfied"), no signatures
- * member and no allowUnsigned, both keys and allowUnsigned, pcr out of 8..15, limits of zero, CA without a certificate.
- */
+ * signatures{threshold, keys[{name, pem}], groups[{threshold, keys}], annotations{NAME: TEXT}, identity, inline[{payload,
+ * signature}], messageSignatures, allowUnsigned}, attestations[{predicateType, threshold, keys, require[see require.h]}], tee,
+ * register{pcr}, run{mode ("exec"), args, env, user}, limits{layers, bytes (number or "8GiB"), files, seconds, allowDevices}.
+ * ERR_USAGE with the member's path for: not JSON, unknown member, wrong type, unreadable key, a key twice in one list, one name
+ * for two keys, threshold (all of the list when absent) 0 or above the number of keys ("no image can satisfy it"), empty
+ * lists, no signatures member and no allowUnsigned, allowUnsigned beside any other member of signatures, a requirement that says
+ * nothing or cannot be met, pcr out of 8..15, limits of zero, CA without a certificate. A key may stand in several lists; where
+ * these name it differently, the first name is used. */
 bool policy_parse(struct view bytes, struct arena *a, struct policy *out, struct err *e);
 
 /* "user:password" for a registry host and repository: the longest entry that is the host or "host/prefix" of the

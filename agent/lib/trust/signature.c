@@ -3,119 +3,77 @@
 
 #include <stdio.h>
 
-#include "base/codec.h"
-#include "base/limits.h"
-#include "base/writer.h"
-#include "crypto/sig.h"
-#include "trust/simple_signing.h"
+#include "trust/claim.h"
 
-/* How near a candidate came to counting; only the nearest miss is told. */
-enum nearness { NO_CANDIDATE, UNREADABLE, FOREIGN_KEY, BAD_PAYLOAD, OTHER_IMAGE, REPEATED, COUNTS };
+#define SIGN_TYPE "https://sigstore.dev/cosign/sign/v1"
 
-struct check {
-    const struct policy *policy;
-    const struct digest *manifest, *index;
-    struct arena *a;
-};
-
-static bool has_signed(const struct signature_verdict *v, size_t key) {
-    for (size_t i = 0; i < v->count; i++)
-        if (v->matches[i].key == key) return true;
-    return false;
+/* A statement of cosign 3's carries no name of the repository: where the policy asks for one, it cannot count. */
+static bool identity_ok(const struct policy *p, const struct claim *c, struct view name, struct err *why) {
+    if (p->identity.n == 0 || view_eq(reference_untagged(c->identity), p->identity)) return true;
+    if (c->identity.n)
+        err_set(why, ERR_SIGNATURE, "the signature by '%.*s' is for %.*s, the policy says %.*s", VIEW_ARG(name),
+                VIEW_ARG(view_first(c->identity, 120)), VIEW_ARG(view_first(p->identity, 120)));
+    else
+        err_set(why, ERR_SIGNATURE, "the signature by '%.*s' (%s) names no repository, the policy says %.*s", VIEW_ARG(name),
+                signature_form_name(c->form), VIEW_ARG(view_first(p->identity, 120)));
+    return err_mend(why, "cosign sign --key KEY --new-bundle-format=false --sign-container-identity %.*s ..., or change "
+                         "signatures.identity", VIEW_ARG(view_first(p->identity, 90)));
 }
 
-/* The index of the key, or key_count. */
-static size_t find_signer(const struct policy *p, struct view payload, struct view signature) {
-    size_t i = 0;
-    while (i < p->key_count && !sig_verify(&p->keys[i].key, HASH_SHA256, payload, signature)) i++;
-    return i;
+static bool annotations_ok(const struct policy *p, const struct claim *c, struct view name, struct err *why) {
+    char is[160], wanted[160];
+    for (struct json_iter it = json_each(p->annotations); json_next(&it);) {
+        const json *v = json_member(c->annotations, it.name);
+        if (json_is_string(v) && view_eq(json_text(v), json_text(it.value))) continue;
+        struct view key = view_first(it.name, 60);
+        err_set(why, ERR_SIGNATURE, "in the signature by '%.*s' the annotation %.*s is %s, the policy asks for %s",
+                VIEW_ARG(name), VIEW_ARG(key), json_brief(v, is, sizeof is), json_brief(it.value, wanted, sizeof wanted));
+        return err_mend(why, "cosign sign --key KEY -a %.*s=%.*s ..., or change signatures.annotations in the policy",
+                        VIEW_ARG(key), VIEW_ARG(view_first(json_text(it.value), 60)));
+    }
+    return true;
 }
 
-static enum nearness check_candidate(const struct check *c, const struct signature_candidate *s,
-                                     struct signature_verdict *out, struct err *why) {
-    uint8_t signature[SIGNATURE_MAX];
-    char signed_text[DIGEST_TEXT_SIZE], image_text[DIGEST_TEXT_SIZE];
-    struct simple_signing payload;
-    size_t n;
-    if (s->payload.n > SIGNATURE_PAYLOAD_MAX) {
-        err_set(why, ERR_SIGNATURE, "its payload has %zu bytes, %u are accepted", s->payload.n, SIGNATURE_PAYLOAD_MAX);
-        return UNREADABLE;
+/* claim_test: is it a signature, with all that is asked of one? */
+static enum claim_state is_signature(const void *context, const struct claim *c, struct err *why) {
+    const struct policy *p = context;
+    struct view name = view_first(p->keys[c->key].name, 90);
+    if (c->form == SIGNATURE_MESSAGE && !p->message_signatures) {
+        err_set(why, ERR_SIGNATURE, "the bundle by '%.*s' is a messageSignature, which does not say that it is for an image",
+                VIEW_ARG(name));
+        err_mend(why, "cosign sign --key KEY ..., or set signatures.messageSignatures");
+        return CLAIM_OTHER_KIND;
     }
-    if (s->signature.n == 0 || s->signature.n > SIGNATURE_MAX ||
-        !base64_decode(s->signature, signature, sizeof signature, &n)) {
-        err_set(why, ERR_SIGNATURE, s->signature.n ? "a signature is not base64" : "a signature is empty");
-        return UNREADABLE;
+    if (c->predicate_type.n && !view_is(c->predicate_type, SIGN_TYPE)) {
+        err_set(why, ERR_SIGNATURE, "'%.*s' made an attestation (%.*s), which is no signature", VIEW_ARG(name),
+                VIEW_ARG(view_first(c->predicate_type, 150)));
+        return CLAIM_OTHER_KIND;
     }
-    size_t key = find_signer(c->policy, s->payload, view_of(signature, n));
-    if (key == c->policy->key_count) {
-        err_set(why, ERR_SIGNATURE, "it is signed by a key outside the policy, or the signed bytes were altered");
-        return FOREIGN_KEY;
-    }
-    struct view name = view_first(c->policy->keys[key].name, 90);
-    if (!simple_signing_parse(s->payload, c->a, &payload, why)) {
-        err_in(why, "signature by '%.*s'", VIEW_ARG(name));
-        return BAD_PAYLOAD;
-    }
-    bool index = c->index && digest_eq(&payload.manifest_digest, c->index);
-    if (!index && !digest_eq(&payload.manifest_digest, c->manifest)) {
-        err_set(why, ERR_SIGNATURE, "the signature by '%.*s' is for %s, the image is %s", VIEW_ARG(name),
-                digest_text(&payload.manifest_digest, signed_text),
-                digest_text(c->index ? c->index : c->manifest, image_text));
-        return OTHER_IMAGE;
-    }
-    if (has_signed(out, key)) {
-        err_set(why, ERR_SIGNATURE, "'%.*s' signed more than once, which counts once", VIEW_ARG(name));
-        return REPEATED;
-    }
-    out->matches[out->count++] = (struct signature_match){key, s->form, payload.manifest_digest};
-    return COUNTS;
+    return identity_ok(p, c, name, why) && annotations_ok(p, c, name, why) ? CLAIM_HOLDS : CLAIM_UNMET;
 }
 
-static void write_names(struct writer *w, const struct policy *p, const struct signature_verdict *v, bool signers) {
-    const char *before = "";
-    for (size_t i = 0; i < p->key_count; i++) {
-        if (has_signed(v, i) != signers) continue;
-        if (w->size - w->n < p->keys[i].name.n + 9) { /* a quoted name, ", ", "..." and ")" */
-            write_text(w, before), write_text(w, "...");
-            return;
-        }
-        write_text(w, before), write_u8(w, '\''), write_bytes(w, p->keys[i].name), write_u8(w, '\'');
-        before = ", ";
-    }
-}
-
-static bool refuse(const struct check *c, const struct signature_verdict *v, const struct err *nearest, struct err *e) {
-    char signers[200], others[200], miss[sizeof e->text], image[DIGEST_TEXT_SIZE];
-    struct writer good = writer_of(signers, sizeof signers), missing = writer_of(others, sizeof others);
-    if (v->count) write_text(&good, " (by "), write_names(&good, c->policy, v, true), write_text(&good, ")");
-    write_names(&missing, c->policy, v, false);
-    err_line(nearest, miss, sizeof miss);
-    err_set(e, ERR_SIGNATURE, "%zu of %u required signatures%.*s; %.300s; not signed by %.*s", v->count,
-            c->policy->threshold, (int)good.n, signers,
-            nearest->kind ? miss : "the registry has no signature of this image", (int)missing.n, others);
-    return err_mend(e,
-                    "sign %s with the missing keys (cosign sign --key KEY HOST/REPOSITORY@DIGEST), or change "
-                    "signatures in the policy",
-                    digest_text(c->index ? c->index : c->manifest, image));
-}
-
-bool signature_check(const struct policy *policy, const struct signature_candidate *candidates, size_t candidate_count,
-                     const struct digest *manifest, const struct digest *index, struct arena *a,
+bool signature_check(const struct policy *policy, const struct image_subject *image, const struct claims *claims,
                      struct signature_verdict *out, struct err *e) {
-    struct check c = {policy, manifest, index, a};
-    struct err why = {0}, nearest = {0};
-    enum nearness best = NO_CANDIDATE;
+    const struct claim *by_key[KEYS_MAX];
+    char text[DIGEST_TEXT_SIZE];
+    uint64_t passed;
+    struct claim_question q = {policy, claims, "signatures", "the registry has no signature of this image", 0, is_signature, policy};
+    q.told = ~(1u << SIGNATURE_DSSE); /* what stands there is usually an attestation */
     out->count = 0;
-    for (size_t i = 0; i < candidate_count && i < SIGNATURES_MAX; i++) {
-        enum nearness n = check_candidate(&c, &candidates[i], out, &why);
-        if (n > best && n < COUNTS) best = n, nearest = why;
+    if (!claims_select(&q, by_key, &passed, e)) return false;
+    for (size_t i = 0; i < KEYS_MAX; i++)
+        if (by_key[i]) out->matches[out->count++] = (struct signature_match){i, by_key[i]->form, by_key[i]->digest};
+    for (size_t i = 0; i < policy->group_count; i++) {
+        if (claims_enough(&q, &policy->groups[i], passed, by_key, e)) continue;
+        if (i > 0 || !policy->top_keys) err_in(e, "signatures.groups[%zu]", i - policy->top_keys);
+        return err_mend(e, "sign %s with the missing keys (cosign sign --key KEY HOST/REPOSITORY@DIGEST), or change "
+                           "signatures in the policy",
+                        digest_text(image->has_index ? &image->index : &image->manifest, text));
     }
-    return out->count >= policy->threshold || refuse(&c, out, &nearest, e);
+    return true;
 }
 
 const char *signature_form_name(enum signature_form form) {
-    switch (form) {
-    case SIGNATURE_TAG: return "tag";
-    }
-    return "unknown";
+    static const char *const names[SIGNATURE_FORMS] = {"tag", "dsse", "bundle", "message", "inline"};
+    return (unsigned)form < SIGNATURE_FORMS ? names[form] : "unknown";
 }
