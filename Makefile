@@ -6,6 +6,7 @@
 #   make fuzz SECONDS=60  every fuzz target         make repro          builds twice in two folders and compares
 #   make size             lines linked into PID 1, by folder; bytes of the agent and the initramfs
 #   make demo             boots it all under QEMU (IMAGE=ref, KEEP=1)
+#   make publish          the publisher's work before it: keys, SBOM, push, signatures, attestations (NOBOOT=1)
 #   make install          PREFIX=/usr/local DESTDIR=            make clean
 #
 # One object, alone, as it is built for the agent: make build/obj/agent/lib/base/view.o
@@ -15,7 +16,7 @@
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all test unit e2e sanitize fuzz repro size demo install clean FORCE
+.PHONY: all test unit e2e sanitize fuzz repro size demo publish install clean FORCE
 all:
 
 VERSION := 0.1.0
@@ -204,6 +205,10 @@ repro:
 demo: all
 	@initrd/packages demo
 	@IMAGE='$(IMAGE)' KEEP='$(KEEP)' KEY='$(KEY)' POLICY='$(POLICY)' qemu/demo
+
+publish: all
+	@initrd/packages demo
+	@NOBOOT='$(NOBOOT)' SBOM='$(SBOM)' qemu/publish $(DIR)
 
 # ---- Size ----------------------------------------------------------------------------------------------------------------
 

@@ -466,17 +466,21 @@ static bool try_endpoint(struct registry *r, struct query *q, int retries, struc
     }
 }
 
+/* Asks mirrors, then home. A mirror's list of signatures may be empty where home's is not (caches do not mirror such lists), so home is asked
+ * too; where home is out of reach, the mirror's "none" stands: fewer signatures can only cause a refusal. */
 static bool try_all(struct registry *r, struct query *q, struct err *e) {
     char failures[100] = "";
-    size_t n = 0, last = r->source.endpoint_count - 1;
-    for (size_t i = 0; i < last; i++) {
+    size_t n = 0, home = r->source.endpoint_count - 1;
+    bool list = q->kind == QUERY_REFERRERS || (q->kind == QUERY_MANIFEST && view_starts(q->reference, VIEW("sha256-")));
+    bool none = false;
+    for (size_t i = 0; i < home; i++) {
         struct view host = r->source.endpoints[i].host;
         if (r->dead[i]) continue;
         q->endpoint = i;
         bool ok = try_endpoint(r, q, 0, e);
-        if (ok && q->found && (q->kind != QUERY_REFERRERS || q->count))
-            return true; /* caches do not mirror such lists */
+        if (ok && q->found && (q->kind != QUERY_REFERRERS || q->count)) return true;
         if (!ok && e->kind == ERR_SYSTEM) return false;
+        none |= ok && list;
         if (ok) continue;
         note(r, "mirror %.*s: %s; asking the next", VIEW_ARG(host), e->text);
         r->dead[i] = e->kind == ERR_NETWORK || e->kind == ERR_SIGNATURE;
@@ -484,8 +488,15 @@ static bool try_all(struct registry *r, struct query *q, struct err *e) {
             n += (size_t)snprintf(failures + n, sizeof failures - n, "%s%.*s: %s", n ? "; " : "", VIEW_ARG(host),
                                   e->text);
     }
-    q->endpoint = last;
-    return try_endpoint(r, q, RETRIES, e) || (n > 0 && err_in(e, "mirrors failed (%s)", failures));
+    q->endpoint = home;
+    bool skip = none && r->dead[home];
+    if (!skip && try_endpoint(r, q, none ? 0 : RETRIES, e)) return true;
+    if (!none || (!skip && e->kind != ERR_NETWORK)) return n > 0 && err_in(e, "mirrors failed (%s)", failures);
+    if (!skip) note(r, "%s; a mirror says that there are no signatures of that form", e->text);
+    r->dead[home] = true; /* for such lists; everything else still asks it */
+    q->found = false;
+    q->count = 0;
+    return true;
 }
 
 static bool registry_open(void *state, const struct fetch_source *source, struct view ca_pem, struct err *e) {

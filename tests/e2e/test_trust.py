@@ -241,7 +241,7 @@ def test_attestation(plinth, keys, tmp_path, form):
     refused(plinth, wants(keys, predicate_type=SPDX), image.write(tmp_path), "'auditor' attests https://example.org/build/v1",
             "cosign attest --key KEY --type " + SPDX)
     refused(plinth, policy(keys["builder"], keys["auditor"]), image.write(tmp_path),
-            "which is no signature" if form == "bundle" else "no signature of this image; not signed by 'auditor'")
+            "which is no signature" if form == "bundle" else "no other was found; not signed by 'auditor'")
     stranger = {**keys, "auditor": keys["stranger"]}
     refused(plinth, wants(keys), attested(stranger, {}, form).write(tmp_path), "a key outside the policy")
     refused(plinth, wants(keys), attested(keys, {}, form, digest="sha256:" + "0" * 64).write(tmp_path), "the signature by 'auditor' is for sha256:0000")

@@ -192,7 +192,7 @@ bool claims_enough(const struct claim_question *q, const struct policy_keys *key
     write_names(&missing, q->policy, keys->keys & ~passed);
     err_line(&nearest, text, sizeof text);
     err_set(e, ERR_SIGNATURE, "%u of %u required %s%.*s; %.330s; not signed by %.*s", count, keys->threshold, q->what,
-            (int)good.n, signers, best ? text : q->absent, (int)missing.n, others);
+            (int)good.n, signers, best ? text : count ? "no other was found" : q->absent, (int)missing.n, others);
     if (nearest.mend[0]) err_mend(e, "%s", nearest.mend);
     return false;
 }
