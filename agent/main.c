@@ -6,6 +6,7 @@
 #include "step/measure.h"
 #include "step/network.h"
 #include "step/pull.h"
+#include "step/sbom.h"
 #include "sys/clock.h"
 #include "sys/console.h"
 #include "sys/module.h"
@@ -36,6 +37,8 @@ struct boot {
     struct measurement measured;
     struct pull pull;
     struct process process;
+    struct launch_site site;
+    struct sbom_result sbom;
     struct attestation attestation;
 };
 
@@ -112,6 +115,20 @@ static bool step_measure(struct boot *b, struct err *e) {
     return measure_image(&b->measured, &b->pull.config, &b->pull.image, e);
 }
 
+/* The layers joined, and held against the SBOM before anybody is told that they run. */
+static bool join_layers(struct boot *b, struct err *e) {
+    char text[SBOM_TEXT_SIZE];
+    b->site = (struct launch_site){.store = STORE, .layer_count = b->pull.image.manifest.layer_count,
+                                   .devices = b->pull.config.policy.limits.allow_devices, .network = &b->network};
+    bool ok = (b->site.root = launch_root(&b->site, e)) >= 0 &&
+              sbom_match(&b->pull.config, &b->pull.image, b->site.root, &b->sbom, e);
+    sbom_summary(&b->sbom, text);
+    if (b->sbom.compared) console_say("%s", text);
+    for (unsigned kind = 0; kind < SBOM_DIFFERENCES; kind++)
+        for (size_t i = 0; sbom_named(&b->sbom, kind, i, text); i++) console_say("%s", text);
+    return ok;
+}
+
 static bool step_layers(struct boot *b, struct err *e) {
     const struct policy *policy = &b->pull.config.policy;
     if (!mount_image_store(STORE, policy->limits.bytes, policy->limits.files, e)) return false;
@@ -122,7 +139,7 @@ static bool step_layers(struct boot *b, struct err *e) {
     for (size_t i = 0; ok && i < b->pull.image.manifest.layer_count; i++)
         ok = measure_layer(&b->measured, &b->pull.image, i, e);
     proc_kill(&b->pull.fetch);
-    return ok;
+    return ok && join_layers(b, e);
 }
 
 static bool step_attest(struct boot *b, struct err *e) {
@@ -139,9 +156,9 @@ static bool step_attest(struct boot *b, struct err *e) {
 
 static bool step_launch(struct boot *b, struct err *e) {
     struct launch_file files[] = {{"evidence.json", b->attestation.evidence}, {"eventlog", writer_view(&b->measured.log)}};
-    struct launch_site site = {STORE, b->pull.image.manifest.layer_count, b->pull.config.policy.limits.allow_devices,
-                               &b->network, sizeof files / sizeof files[0], files};
-    return launch_exec(&b->process, &site, &b->arena, e);
+    b->site.file_count = sizeof files / sizeof files[0];
+    b->site.files = files;
+    return launch_exec(&b->process, &b->site, &b->arena, e);
 }
 
 static const struct {
@@ -154,7 +171,7 @@ static const struct {
     {"resolve", step_resolve},   /* reference -> manifest bytes, signatures: unverified */
     {"trust", step_trust},       /* N of M signatures, manifest, config */
     {"measure", step_measure},   /* manifest, PullImage, config */
-    {"layers", step_layers},     /* fetch -> hash -> unpack; each layer measured, in manifest order */
+    {"layers", step_layers},     /* fetch -> hash -> unpack; each layer measured, in manifest order; SBOM */
     {"attest", step_attest},     /* launch, separator; quote over the host's nonce */
     {"launch", step_launch},     /* becomes the container; returns only when that failed */
 };

@@ -3,6 +3,7 @@
 #include "step/launch.h"
 #include "step/measure.h"
 #include "step/pull.h"
+#include "step/sbom.h"
 #include "sys/console.h"
 #include "tools/file.h"
 #include "tools/layout.h"
@@ -26,6 +27,7 @@ struct command {
     bool json;
     struct pull pull;
     struct measurement predicted;
+    struct sbom_result sbom;
     bool resolved, trusted, measured; /* how far it came */
 };
 
@@ -82,7 +84,7 @@ static bool unpack(struct command *c, int target, struct err *e) {
     int store = target_store(target, name, e);
     bool ok = store >= 0 && pull_layers(&c->pull, store, e) && merge(store, c->pull.image.manifest.layer_count, target, e);
     if (store >= 0) close(store);
-    return ok && target_remove(target, name, e);
+    return ok && target_remove(target, name, e) && sbom_match(&c->pull.config, &c->pull.image, target, &c->sbom, e);
 }
 
 static bool work(struct command *c, int target, struct arena *a, struct err *e) {
@@ -158,6 +160,34 @@ static void put_attestations(struct result *r, const struct command *c) {
     result_close(r, ']');
 }
 
+/* null where nothing was compared: not asked for, or not unpacked. */
+static void put_sbom(struct result *r, const struct sbom_result *s) {
+    static const char *const kinds[SBOM_DIFFERENCES] = {"missing", "changed", "unlisted"};
+    if (!s->compared) {
+        result_text(r, "sbom", NULL);
+        return;
+    }
+    result_open(r, "sbom", '{');
+    result_number(r, "matched", true, s->matched);
+    result_number(r, "uncompared", true, s->uncompared);
+    result_open(r, "count", '{');
+    for (size_t kind = 0; kind < SBOM_DIFFERENCES; kind++) result_number(r, kinds[kind], true, s->count[kind]);
+    result_close(r, '}');
+    for (size_t kind = 0; kind < SBOM_DIFFERENCES; kind++) {
+        result_open(r, kinds[kind], '[');
+        for (size_t i = 0; i < s->count[kind] && i < SBOM_NAMED_MAX; i++) {
+            const struct sbom_difference *d = &s->first[kind][i];
+            result_open(r, NULL, '{');
+            result_text(r, "name", d->name);
+            result_text(r, "sbom", d->listed[0] ? d->listed : NULL);
+            result_text(r, "image", d->found[0] ? d->found : NULL);
+            result_close(r, '}');
+        }
+        result_close(r, ']');
+    }
+    result_close(r, '}');
+}
+
 static struct view bank(const struct command *c, enum hash_alg alg) {
     for (size_t i = 0; c->measured && i < c->predicted.bank_count; i++)
         if (c->predicted.banks[i].alg == alg) return view_of(c->predicted.banks[i].value, hash_size(alg));
@@ -180,6 +210,7 @@ static int print_json(const struct command *c, const struct err *e, int status) 
     put_layers(r, &p->image, c->trusted);
     put_signatures(r, c);
     put_attestations(r, c);
+    put_sbom(r, &c->sbom);
     result_hex(r, "register", bank(c, HASH_SHA256));
     result_open(r, "registers", '{');
     result_hex(r, "sha256", bank(c, HASH_SHA256));
@@ -218,6 +249,10 @@ static int print_text(const struct command *c) {
     }
     printf("layers    %zu, %llu bytes%s%s\n", image->manifest.layer_count, (unsigned long long)bytes,
            c->directory ? ", unpacked into " : "", c->directory ? c->directory : "");
+    sbom_summary(&c->sbom, text);
+    if (c->sbom.compared) printf("%s\n", text);
+    for (unsigned kind = 0; kind < SBOM_DIFFERENCES; kind++)
+        for (size_t i = 0; sbom_named(&c->sbom, kind, i, text); i++) printf("  %s\n", text);
     if (c->measured) {
         printf("register  PCR %u\n", p->config.policy.pcr);
         print_hex("  sha256", bank(c, HASH_SHA256));

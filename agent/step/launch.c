@@ -150,17 +150,20 @@ static bool furnish(int root, const struct launch_site *site, const char *cwd, s
     return tmp >= 0 && directory >= 0 && mount_read_only(root, EVIDENCE_DIRECTORY, e);
 }
 
+int launch_root(const struct launch_site *site, struct err *e) {
+    if (!mount_overlay(site->store, site->layer_count, TARGET, site->devices, e)) return -1;
+    int root = open(TARGET, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (root < 0) err_sys(e, "cannot open " TARGET);
+    return root;
+}
+
 /* Everything up to the last step; the image is "/" afterwards, and still not executable. */
 static bool prepare(const struct process *p, const struct launch_site *site, const char *cwd, struct arena *a,
                     char *program, struct passwd_user *user, struct err *e) {
-    if (!mount_overlay(site->store, site->layer_count, TARGET, site->devices, e)) return false;
-    int root = open(TARGET, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (root < 0) return err_sys(e, "cannot open " TARGET);
-    bool ok = find_user(root, p->user, a, user, e) && find_program(root, p, program, e) &&
-              write_names(root, site->network, e) && mount_container(root, e) && furnish(root, site, cwd, e) &&
-              mount_switch_root(TARGET, site->store, e);
-    close(root);
-    return ok;
+    int root = site->root;
+    return find_user(root, p->user, a, user, e) && find_program(root, p, program, e) &&
+           write_names(root, site->network, e) && mount_container(root, e) && furnish(root, site, cwd, e) &&
+           mount_switch_root(TARGET, site->store, e);
 }
 
 bool launch_exec(const struct process *p, const struct launch_site *site, struct arena *a, struct err *e) {

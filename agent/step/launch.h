@@ -31,8 +31,12 @@ struct launch_site {
     bool devices; /* limits.allowDevices: device nodes of layers work */
     const struct network *network;
     size_t file_count;
+    int root; /* launch_root's */
     const struct launch_file *files; /* become /run/plinth/<name>, 0444, on a file system the container cannot write */
 };
+
+/* The merged root, mounted with nothing over it and nothing of it executable: a descriptor, or -1. Once, before launch_exec. */
+int launch_root(const struct launch_site *site, struct err *e);
 
 /* Mounts, resolves, drops and executes; see sys/mounts.h and sys/exec.h. Returns only when that failed. User and
  * program are looked up before anything is mounted over the image, and nothing of it can be executed before the last

@@ -3,8 +3,8 @@
  *
  *   boot    mount_early, mount_late   /proc /sys /dev /run; securityfs, configfs
  *   layers  mount_image_store         tmpfs; nothing in it can be executed, opened as a device, or run set-uid
- *   launch  mount_overlay             the layers, still not executable,
- *           mount_container           with the file systems that every container has
+ *           mount_overlay             the layers joined, still not executable
+ *   launch  mount_container           the file systems that every container has
  *           mount_switch_root         the overlay becomes "/", the initramfs is emptied
  *           mount_make_executable     the last thing before exec */
 #ifndef PLINTH_SYS_MOUNTS_H

@@ -12,6 +12,8 @@ import pytest
 from conftest import ROOT
 from hostile_registry import Authority, Registry, flip
 from image import Image, policy, tar
+from test_sbom import spdx
+from test_trust import SPDX, Vouched, member
 
 REPOSITORY = "acme/web"
 
@@ -48,7 +50,7 @@ def probe(tmp_path_factory):
         return f.read()
 
 
-def probe_image(probe):
+def probe_image(probe, kind=Image):
     program = tarfile.TarInfo("bin/probe")
     program.mode = 0o755
     passwd = b"root:x:0:0::/root:/bin/sh\nweb:x:1000:1000::/home/web:/bin/sh\n"
@@ -62,7 +64,7 @@ def probe_image(probe):
     root = tarfile.TarInfo(".")
     root.type, root.mode = tarfile.DIRTYPE, 0o705
     lower = [root, (".wh..wh..opq", b"")] + lower
-    return Image([tar(hidden), tar(lower), tar(upper)], process={"Entrypoint": ["/bin/probe"], "Cmd": ["one", "two", "ls:/opaque"], "User": "web",
+    return kind(layers=[tar(hidden), tar(lower), tar(upper)], process={"Entrypoint": ["/bin/probe"], "Cmd": ["one", "two", "ls:/opaque"], "User": "web",
                                                     "Env": ["COLOUR=blue"], "WorkingDir": "/srv/app"})
 
 
@@ -164,3 +166,24 @@ def test_boot_refused(plinth, keys, kernel, ca, registry, probe, tmp_path, why):
     log = m.log(plinth, tmp_path)
     assert b"plinth failure" in log and reason.encode() in log
     assert b"plinth separator" not in log
+
+
+@pytest.mark.parametrize("kernel", ["stock"], indirect=True)
+@pytest.mark.parametrize("same", [True, False], ids=["as-listed", "changed"])
+def test_boot_sbom(plinth, keys, kernel, ca, registry, probe, tmp_path, same):
+    """The signed SBOM is held against the joined layers before launch and separator are measured."""
+    files = {"bin/probe": probe if same else probe + b"!", "opaque/new": b"y"}
+    image = probe_image(probe, Vouched).tag(keys["builder"]).attest(keys["auditor"], SPDX, spdx(files))
+    registry.add_layout(image.write(tmp_path)[len("oci:"):-len(":v")], REPOSITORY)
+    with open(ca.pem) as f:
+        p = policy(keys["builder"], image="10.0.2.2:" + registry.host.split(":")[1] + "/" + REPOSITORY + ":v", registry={"ca": f.read()},
+                   attestations=[{"predicateType": SPDX, "keys": [member(keys["auditor"])]}], sbom={"matchRootfs": True}, run={"user": "0"})
+    m = Machine(plinth, kernel, p, tmp_path)
+    m.check_quote(tmp_path)
+    log = m.log(plinth, tmp_path)
+    if same:
+        assert "SBOM: 2 as listed, 0 missing, 0 changed, 3 unlisted" in m.console and "probe.end=1" in m.console, m.console
+        assert b"plinth separator" in log
+    else:
+        assert m.result.status == 1 and "/bin/probe is changed: sha256:" in m.result.err, m.result.err
+        assert "probe." not in m.console and b"plinth failure" in log and b"plinth separator" not in log

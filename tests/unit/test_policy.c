@@ -98,9 +98,14 @@ TEST(refused)
         {"[]", "policy: not a JSON object"},
         {"{}", "policy: signatures.keys is missing"},
         {"{'image':'registry.example/web'}", "policy: signatures.keys is missing"},
-        {"{" KEYS ",'imgae':'x'}", "policy: imgae is not known to this build; known here: image, registry, signatures, attestations, tee, register, run, limits"},
+        {"{" KEYS ",'imgae':'x'}", "policy: imgae is not known to this build; known here: image, registry, signatures, attestations, sbom, tee, register, run, limits"},
         {"{" KEYS "," KEYS "}", "'signatures' is there twice"},
-        {"{" KEYS ",'sbom':{'matchRootfs':true}}", "policy: sbom is not known"},
+        {"{" KEYS ",'sbom':{'matchRootfs':true}}", "policy: sbom.matchRootfs, but attestations has no entry"},
+        {"{" KEYS ",'sbom':{'match':true}}", "policy: sbom.match is not known"},
+        {"{" KEYS ",'sbom':{'matchRootfs':'yes'}}", "policy: sbom.matchRootfs must be true or false"},
+        {"{" KEYS ",'sbom':{'refuse':'missing'}}", "policy: sbom.refuse"},
+        {"{" KEYS ",'sbom':{'refuse':['gone']}}", "policy: sbom.refuse names 'gone'"},
+        {"{" KEYS ",'sbom':{'refuse':['changed','changed']}}", "policy: sbom.refuse names 'changed'; known, each once"},
         {"{" KEYS ",'image':7}", "policy: image must be a string, it is 7"},
         {"{" KEYS ",'image':'nginx'}", "policy: image: reference 'nginx': no registry is named"},
         {"{" KEYS ",'image':'oci:dir'}", "cannot be named here"},
@@ -213,6 +218,10 @@ TEST(lists)
     CHECK(p.attestations[0].requirement_count == 2 && view_is(p.attestations[0].requirements[0].path, "/a"));
     CHECK(p.attestations[1].signers.keys == 1 && p.attestations[1].requirement_count == 0 && p.weaknesses.n == 0);
     CHECK(parse("{'signatures':{'groups':[{'keys':[" A "]}]}}") && p.group_count == 1 && !p.top_keys);
+    CHECK(!p.sbom.match_rootfs && p.sbom.refuse == (1u << SBOM_MISSING | 1u << SBOM_CHANGED));
+    CHECK(parse("{" KEYS ",'sbom':{'matchRootfs':true,'refuse':['unlisted']},'attestations':[{'predicateType':'https://spdx.dev/Document','keys':[" A "]}]}"));
+    CHECK(p.sbom.match_rootfs && p.sbom.refuse == 1u << SBOM_UNLISTED);
+    CHECK(parse("{" KEYS ",'sbom':{'matchRootfs':true,'refuse':[]},'attestations':[{'predicateType':'https://cyclonedx.org/bom','keys':[" A "]}]}") && !p.sbom.refuse);
     CHECK(parse("{'signatures':{'allowUnsigned':true},'attestations':[{'predicateType':'t','keys':[" A "]}]}") && p.attestation_count == 1);
 }
 

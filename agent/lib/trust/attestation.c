@@ -46,7 +46,8 @@ static bool check_entry(const struct claim_question *q, const struct entry *n, c
     for (size_t key = 0; key < KEYS_MAX; key++)
         if (n->wanted->signers.keys & passed & (uint64_t)1 << key)
             v->matches[v->count++] =
-                (struct attestation_match){n->number, key, by_key[key]->form, by_key[key]->digest};
+                (struct attestation_match){n->number, key, by_key[key]->form, by_key[key]->digest,
+                                             by_key[key]->statement};
     return true;
 }
 

@@ -13,6 +13,7 @@ struct attestation_match {
     size_t key;
     enum signature_form form;
     struct digest digest;
+    struct view statement; /* the signed bytes: the candidate's */
 };
 
 struct attestation_verdict {

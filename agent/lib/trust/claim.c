@@ -61,6 +61,7 @@ static enum claim_state open_statement(const struct open *o, const struct signat
     c->annotations = subject.annotations;
     c->predicate_type = statement.predicate_type;
     c->predicate = statement.predicate;
+    c->statement = s->payload;
     return CLAIM_HOLDS;
 }
 

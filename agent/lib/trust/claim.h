@@ -42,6 +42,7 @@ struct claim {
     struct view identity;  /* docker-reference, or the subject's name; may be empty */
     const json *annotations, *predicate; /* or NULL */
     struct view predicate_type;          /* empty but for DSSE and BUNDLE */
+    struct view statement;               /* the same: the candidate's payload, which outlives the claims */
 };
 
 struct claims {

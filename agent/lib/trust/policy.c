@@ -8,6 +8,7 @@
 #include "crypto/hash.h"
 #include "format/json.h"
 #include "format/pem.h"
+#include "trust/sbom.h"
 
 #define NAME_MAX_BYTES 128u
 #define PATH_MAX_BYTES 96u
@@ -358,6 +359,31 @@ static bool parse_attestations(struct parse *q, const json *root) {
     return true;
 }
 
+/* What an SBOM may be held against, and which differences refuse. */
+static bool parse_sbom(struct parse *q, const json *root) {
+    static const char *const members[] = {"matchRootfs", "refuse", NULL}, *const words[] = {"missing", "changed", "unlisted"};
+    const json *sbom = NULL, *refuse = NULL;
+    struct policy *p = q->p;
+    bool documents = false;
+    if (!section(q, root, "sbom", members, &sbom) ||
+        !opt_bool(q, sbom, "matchRootfs", "policy: sbom", &p->sbom.match_rootfs) ||
+        (has(sbom, "refuse") && !json_need_array(sbom, "refuse", "policy: sbom", &refuse, q->e)))
+        return false;
+    p->sbom.refuse = refuse ? 0 : 1u << SBOM_MISSING | 1u << SBOM_CHANGED;
+    for (struct json_iter it = json_each(refuse); json_next(&it);) {
+        size_t i = 0;
+        while (i < SBOM_DIFFERENCES && !view_is(json_text(it.value), words[i])) i++;
+        if (i == SBOM_DIFFERENCES || p->sbom.refuse >> i & 1)
+            return REFUSE(q, "sbom.refuse names '%.*s'; known, each once, are missing, changed, unlisted",
+                          VIEW_ARG(view_first(json_text(it.value), 60)));
+        p->sbom.refuse |= 1u << i;
+    }
+    for (size_t i = 0; i < p->attestation_count; i++) documents |= sbom_is_type(p->attestations[i].predicate_type);
+    if (!p->sbom.match_rootfs || documents) return true;
+    REFUSE(q, "sbom.matchRootfs, but attestations has no entry whose predicateType is an SBOM's: there is nothing to compare");
+    return err_mend(q->e, "add one with %s or %s", SBOM_TYPE_SPDX, SBOM_TYPE_CYCLONEDX);
+}
+
 static bool parse_machine(struct parse *q, const json *root) {
     static const char *const members[] = {"pcr", NULL}, *const names[] = {"tpm", "tdx", "snp"};
     const json *tees = NULL, *reg = NULL;
@@ -473,15 +499,15 @@ static bool list_weaknesses(struct parse *q) {
 }
 
 static bool parse_root(struct parse *q, struct view bytes) {
-    static const char *const members[] = {"image",    "registry", "signatures", "attestations", "tee", "register", "run", "limits",
-                                          NULL};
+    static const char *const members[] = {"image", "registry", "signatures", "attestations", "sbom",
+                                          "tee",   "register", "run",        "limits",       NULL};
     const json *root;
     if (bytes.n > POLICY_MAX) return REFUSE(q, "%zu bytes, %u are accepted", bytes.n, POLICY_MAX);
     if (!json_parse(bytes, q->a, &root, q->e)) return err_in(q->e, "policy");
     if (!json_is_object(root)) return REFUSE(q, "not a JSON object");
     return json_only(root, members, "policy", q->e) && parse_image(q, root) && parse_registry(q, root) &&
-           parse_signatures(q, root) && parse_attestations(q, root) && parse_machine(q, root) && parse_run(q, root) && parse_limits(q, root) &&
-           list_weaknesses(q);
+           parse_signatures(q, root) && parse_attestations(q, root) && parse_sbom(q, root) && parse_machine(q, root) &&
+           parse_run(q, root) && parse_limits(q, root) && list_weaknesses(q);
 }
 
 bool policy_parse(struct view bytes, struct arena *a, struct policy *out, struct err *e) {

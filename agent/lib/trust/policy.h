@@ -20,6 +20,9 @@ struct policy_key {
 
 enum policy_tee { POLICY_TEE_TPM = 1, POLICY_TEE_TDX = 2, POLICY_TEE_SNP = 4 };
 
+/* How a root file system may differ from an SBOM; bit i is the i-th of sbom.refuse's words. */
+enum policy_sbom { SBOM_MISSING, SBOM_CHANGED, SBOM_UNLISTED, SBOM_DIFFERENCES };
+
 /* "`threshold` of `keys`": bit i stands for policy.keys[i]. */
 struct policy_keys {
     uint32_t threshold;
@@ -79,6 +82,11 @@ struct policy {
     size_t attestation_count; /* all must hold */
     struct policy_attestation *attestations;
 
+    struct {
+        bool match_rootfs; /* what SBOMs among the attestations say is held against the root file system (step/sbom.h) */
+        unsigned refuse;   /* bits of policy_sbom */
+    } sbom;
+
     unsigned tees; /* bits of policy_tee; all when the member is absent */
     unsigned pcr;  /* register.pcr, POLICY_PCR_DEFAULT where absent; 8-15 allowed */
 
@@ -100,12 +108,12 @@ struct policy {
 
 /* Members: image, registry{mirrors, ca, auth{auths{HOST{auth | username,password}}}, allowHttp},
  * signatures{threshold, keys[{name, pem}], groups[{threshold, keys}], annotations{NAME: TEXT}, identity, inline[{payload,
- * signature}], messageSignatures, allowUnsigned}, attestations[{predicateType, threshold, keys, require[see require.h]}], tee,
+ * signature}], messageSignatures, allowUnsigned}, attestations[{predicateType, threshold, keys, require[see require.h]}], sbom{matchRootfs, refuse}, tee,
  * register{pcr}, run{mode ("exec"), args, env, user}, limits{layers, bytes (number or "8GiB"), files, seconds, allowDevices}.
  * ERR_USAGE with the member's path for: not JSON, unknown member, wrong type, unreadable key, a key twice in one list, one name
  * for two keys, threshold (all of the list when absent) 0 or above the number of keys ("no image can satisfy it"), empty
  * lists, no signatures member and no allowUnsigned, allowUnsigned beside any other member of signatures, a requirement that says
- * nothing or cannot be met, pcr out of 8..15, limits of zero, CA without a certificate. A key may stand in several lists; where
+ * nothing or cannot be met, sbom.matchRootfs without an SBOM's predicateType among the attestations, pcr out of 8..15, limits of zero, CA without a certificate. A key may stand in several lists; where
  * these name it differently, the first name is used. */
 bool policy_parse(struct view bytes, struct arena *a, struct policy *out, struct err *e);
 

@@ -50,6 +50,6 @@ int main(int argc, char **argv) {
         if (view_is(key, "cmdline") && (!cmdline_parse(value, &cmdline, &e) || !network_start(&cmdline, &network, &e))) stop(&e);
     }
     if (!arena_make(&a, 64u << 20, &e) || !launch_plan(&policy, &image, &a, &process, &e)) stop(&e);
-    launch_exec(&process, &site, &a, &e);
+    if ((site.root = launch_root(&site, &e)) >= 0) launch_exec(&process, &site, &a, &e);
     stop(&e);
 }
