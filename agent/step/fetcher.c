@@ -59,17 +59,18 @@ bool fetcher_ask_blob(const struct child *fetch, const struct descriptor *blob, 
     return frame_send(fetch->control, FRAME_BLOB, writer_view(&w), view_str(digest_text(&blob->digest, text)), e);
 }
 
+void fetcher_note(struct view text) {
+    struct err note;
+    err_set(&note, ERR_NETWORK, "%.*s", VIEW_ARG(view_first(text, 400)));
+    console_say("%s", note.text);
+}
+
 bool fetcher_next(const struct child *fetch, uint8_t *buffer, int64_t deadline_ms, struct frame *out, struct err *e) {
     for (;;) {
         struct frame f;
         if (!frame_receive(fetch->control, buffer, FRAME_MAX, deadline_ms, &f, e)) return false;
         switch (f.type) {
-        case FRAME_NOTE: {
-            struct err note; /* escapes what a hostile peer may have put into the text */
-            err_set(&note, ERR_NETWORK, "%.*s", VIEW_ARG(view_first(f.payload, 400)));
-            console_say("%s", note.text);
-            break;
-        }
+        case FRAME_NOTE: fetcher_note(f.payload); break;
         case FRAME_ERROR: return frame_error(f.payload, e);
         case FRAME_OBJECT:
         case FRAME_DATA:

@@ -17,6 +17,9 @@ bool fetcher_ask_blob(const struct child *fetch, const struct descriptor *blob, 
  * *e, anything else is an error. */
 bool fetcher_next(const struct child *fetch, uint8_t *buffer, int64_t deadline_ms, struct frame *out, struct err *e);
 
+/* Prints a FRAME_NOTE's text, which a hostile peer may have written: bounded and escaped. */
+void fetcher_note(struct view text);
+
 /* A whole blob of at most `max` bytes into the arena; its size and digest are the descriptor's, or ERR_DIGEST with both values. */
 bool fetcher_blob(const struct child *fetch, const struct descriptor *blob, const char *what, uint64_t max,
                   int64_t deadline_ms, struct arena *a, struct view *out, struct err *e);

@@ -179,9 +179,7 @@ static bool lane_frame(struct layers *l, struct lane *lane, struct err *e) {
     if (type == FRAME_END) return lane_end(l, lane, e);
     if (type == FRAME_ERROR) return frame_error(payload, e);
     if (type != FRAME_NOTE) return err_set(e, ERR_SYSTEM, "the fetch worker sent frame %d out of turn", (int)type);
-    struct err note; /* escapes what a hostile peer may have put into the text */
-    err_set(&note, ERR_NETWORK, "%.*s", VIEW_ARG(view_first(payload, 400)));
-    console_say("%s", note.text);
+    fetcher_note(payload);
     return true;
 }
 

@@ -2,21 +2,17 @@
 #ifndef PLINTH_SYS_DEADLINE_H
 #define PLINTH_SYS_DEADLINE_H
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <stdbool.h>
-#include <stdint.h>
-#include <time.h>
 
-static inline int64_t deadline_in(int timeout_ms) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000 + timeout_ms;
-}
+static inline int64_t deadline_in(int timeout_ms) { return clock_ms() + timeout_ms; }
 
 /* Milliseconds left, 0 when it has passed. */
 static inline int deadline_left(int64_t deadline) {
-    int64_t left = deadline - deadline_in(0);
+    int64_t left = deadline - clock_ms();
     return left > 0 ? (int)left : 0;
 }
 

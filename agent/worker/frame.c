@@ -8,14 +8,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
-
-int64_t clock_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* sendmsg for its MSG_NOSIGNAL: a dead worker shall be an error, not the end of PID 1's or the tool's process. */
 static bool send_all(int fd, struct iovec *v, size_t count, struct err *e) {

@@ -7,6 +7,7 @@
 #define PLINTH_WORKER_FRAME_H
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/view.h"
@@ -54,8 +55,5 @@ bool frame_receive(int fd, uint8_t *buffer, size_t size, int64_t deadline_ms, st
 
 /* Turns a FRAME_ERROR payload into *e (escaped, bounded) and returns false always. */
 bool frame_error(struct view payload, struct err *e);
-
-/* Monotonic milliseconds, for deadlines. */
-int64_t clock_ms(void);
 
 #endif
