@@ -1,4 +1,5 @@
 /* cmd_run: plinth run. The other end of the port protocol in sys/port.h. */
+#include "base/clock.h"
 #include "base/codec.h"
 #include "base/limits.h"
 #include "crypto/hash.h"
@@ -19,7 +20,6 @@
 #include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #define NONCE_MAX 64u
@@ -47,12 +47,6 @@ struct run {
     size_t message_n;
     uint8_t message[2 * (GUEST_MESSAGE_MAX + GUEST_LINE_MAX)];
 };
-
-static int64_t now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* ---- what comes from the machine ---- */
 
@@ -152,9 +146,9 @@ static bool drain(struct run *r, struct err *e) {
 }
 
 static bool watch(struct run *r, struct err *e) {
-    int64_t end = now_ms() + (int64_t)r->timeout_s * 1000;
+    int64_t end = clock_ms() + (int64_t)r->timeout_s * 1000;
     while (!r->done) {
-        int64_t left = r->outcome == OUTCOME_EVIDENCE ? 60000 : end - now_ms();
+        int64_t left = r->outcome == OUTCOME_EVIDENCE ? 60000 : end - clock_ms();
         if (left <= 0) {
             err_set(e, ERR_SYSTEM, "no evidence in %llu seconds", (unsigned long long)r->timeout_s);
             return err_mend(e, "--timeout SECONDS waits longer; the console tells how far it came");
@@ -178,9 +172,9 @@ static bool watch(struct run *r, struct err *e) {
 
 /* After a refusal the machine powers off by itself; its console is still of interest. */
 static void last_words(struct run *r) {
-    int64_t end = now_ms() + LAST_WORDS_MS;
+    int64_t end = clock_ms() + LAST_WORDS_MS;
     struct err ignored;
-    while (r->machine.qemu > 0 && !machine_ended(&r->machine, &ignored) && now_ms() < end) {
+    while (r->machine.qemu > 0 && !machine_ended(&r->machine, &ignored) && clock_ms() < end) {
         struct pollfd p[] = {{r->machine.console, POLLIN, 0}, {r->signals, POLLIN, 0}};
         poll(p, 2, 200);
         if (p[0].revents) read_console(r, &ignored);
