@@ -1,8 +1,9 @@
 /* see sbom.h */
 #include "step/sbom.h"
 
+#include "base/clock.h"
 #include "oci/layer.h"
-#include "oci/package_db.h"
+#include "oci/rpm_db.h"
 #include "sys/root.h"
 #include "trust/sbom.h"
 #include "trust/statement.h"
@@ -17,7 +18,7 @@
 
 /* Address space, not memory: one statement, parsed, and perhaps the document inside its string. */
 #define SBOM_ARENA (512u << 20)
-#define BUFFER_SIZE (128u << 10)
+#define BUFFER_SIZE RPM_DB_BUFFER
 
 /* A file by what it is: another path to it, by links of whatever kind, is the same file. */
 struct file_id {
@@ -26,7 +27,8 @@ struct file_id {
 };
 
 struct match {
-    int root;
+    const struct config *config;
+    int root, rpm; /* rpm: the database at hand */
     struct arena *a;
     struct sbom sbom;
     struct sbom_result *r;
@@ -59,13 +61,22 @@ static void differ(struct match *m, enum policy_sbom kind, const char *prefix, s
     put(d->found, sizeof d->found, found);
 }
 
+static bool in_time(const struct match *m, struct err *e) {
+    if (!m->config->deadline_ms || clock_ms() < m->config->deadline_ms) return true;
+    err_set(e, ERR_SYSTEM, "limits.seconds of the policy (%u s) ran out", m->config->policy.limits.seconds);
+    return err_mend(e, "raise limits.seconds: it bounds this comparison, too");
+}
+
 /* ---- files ---- */
 
 static bool hash_file(const struct match *m, int fd, enum hash_alg alg, uint8_t *out, struct err *e) {
     struct hash h;
     ssize_t n;
     hash_init(&h, alg);
-    while ((n = read(fd, m->buffer, BUFFER_SIZE)) > 0) hash_update(&h, view_of(m->buffer, (size_t)n));
+    while ((n = read(fd, m->buffer, BUFFER_SIZE)) > 0) {
+        if (!in_time(m, e)) return false;
+        hash_update(&h, view_of(m->buffer, (size_t)n));
+    }
     if (n < 0) return err_sys(e, "cannot read a file of the image");
     hash_final(&h, out);
     return true;
@@ -131,7 +142,7 @@ static bool find_unlisted(struct match *m, int fd, struct err *e) {
     if (!d) return err_sys(e, "cannot read the directory /%.300s", m->path);
     bool ok = true;
     struct dirent *entry;
-    while (ok && (errno = 0, entry = readdir(d))) {
+    while (ok && (ok = in_time(m, e)) && (errno = 0, entry = readdir(d))) {
         struct stat s;
         if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) continue;
         if (n + strlen(entry->d_name) + 2 > sizeof m->path) {
@@ -162,7 +173,7 @@ static bool match_files(struct match *m, struct err *e) {
     m->seen = arena_alloc(m->a, m->sbom.file_count * sizeof *m->seen);
     if (!m->seen) return arena_full(m->a, e);
     for (size_t i = 0; i < m->sbom.file_count; i++)
-        if (!match_file(m, &m->sbom.files[i], e)) return false;
+        if (!in_time(m, e) || !match_file(m, &m->sbom.files[i], e)) return false;
     qsort(m->seen, m->seen_count, sizeof *m->seen, by_id);
     return find_unlisted(m, root_open(m->root, "/", O_RDONLY | O_DIRECTORY, true), e);
 }
@@ -180,6 +191,12 @@ static bool same_package(const struct sbom_package *p, enum sbom_ecosystem ecosy
            (!p->arch.n || !entry->arch.n || view_eq(p->arch, entry->arch));
 }
 
+/* An epoch of 0 and none are the same. */
+static bool same_version(struct view listed, struct view installed) {
+    return !listed.n || view_eq(listed, installed) ||
+           (view_starts(listed, VIEW("0:")) && view_eq(view_skip(listed, 2), installed));
+}
+
 /* One that is installed. Listed in its version it counts; listed in others only, these have it instead. */
 static bool match_installed(struct match *m, enum sbom_ecosystem ecosystem, const struct package_db_entry *entry,
                             struct err *e) {
@@ -188,7 +205,7 @@ static bool match_installed(struct match *m, enum sbom_ecosystem ecosystem, cons
     size_t n = sbom_find(&m->sbom, entry->name, &p), others = 0, equal = 0;
     for (size_t i = 0; i < n; i++) {
         if (!same_package(&p[i], ecosystem, entry)) continue;
-        bool same = !p[i].version.n || view_eq(p[i].version, entry->version);
+        bool same = same_version(p[i].version, entry->version);
         p[i].found |= same;
         equal += same;
         others += !same;
@@ -202,6 +219,11 @@ static bool match_installed(struct match *m, enum sbom_ecosystem ecosystem, cons
         if (same_package(&p[i], ecosystem, entry) && !p[i].instead.n &&
             !(p[i].instead = arena_copy(m->a, entry->version)).p)
             return arena_full(m->a, e);
+    /* Notes in ELF programs, which syft lists as packages, name what they were built from, and no architecture. */
+    n = sbom_find(&m->sbom, entry->source, &p);
+    for (size_t i = 0; i < n; i++)
+        p[i].found |= p[i].ecosystem == ecosystem && !p[i].arch.n &&
+                      (view_eq(p[i].version, entry->version) || view_eq(p[i].version, entry->source_version));
     return true;
 }
 
@@ -211,6 +233,7 @@ static bool read_database(struct match *m, int fd, enum package_db_format format
     ssize_t n;
     do {
         bool got;
+        if (!in_time(m, e)) return false;
         if ((n = read(fd, m->buffer, BUFFER_SIZE)) < 0) return err_sys(e, "read");
         struct view rest = view_of(m->buffer, (size_t)n);
         do {
@@ -250,51 +273,77 @@ static bool match_distroless(struct match *m, struct err *e) {
     return ok;
 }
 
-/* What is neither read nor compared must not look as if it matched. */
-static bool note_rpm(struct match *m, size_t listed, struct err *e) {
-    static const char *const paths[] = {
-        "var/lib/rpm/rpmdb.sqlite",          "var/lib/rpm/Packages.db",          "var/lib/rpm/Packages",
-        "usr/lib/sysimage/rpm/rpmdb.sqlite", "usr/lib/sysimage/rpm/Packages.db", "usr/lib/sysimage/rpm/Packages"};
-    const char *database = NULL;
-    char text[48];
-    for (size_t i = 0; i < sizeof paths / sizeof paths[0] && !database; i++) {
+static bool rpm_bytes(void *user, uint64_t at, uint8_t *out, size_t n, struct err *e) {
+    const struct match *m = user;
+    if (!in_time(m, e)) return false;
+    ssize_t had = pread(m->rpm, out, n, (off_t)at);
+    return had == (ssize_t)n || err_sys(e, "read");
+}
+
+/* A key is kept like a package without being one: whoever lists it may. */
+static bool rpm_package(void *user, const struct package_db_entry *entry, struct err *e) {
+    struct match *m = user;
+    struct sbom_package *listed;
+    if (view_is(entry->name, "gpg-pubkey") && !sbom_find(&m->sbom, entry->name, &listed)) return true;
+    return match_installed(m, SBOM_RPM, entry, e);
+}
+
+/* What SQLite would still merge into the database when it opens it, and nobody here does. */
+static bool match_rpm_log(struct match *m, const char *database, struct err *e) {
+    char path[80];
+    struct stat s;
+    snprintf(path, sizeof path, "%s-wal", database);
+    int fd = open_file(m, path, &s, e);
+    if (fd >= 0) close(fd);
+    if (fd >= 0 && s.st_size)
+        differ(m, SBOM_CHANGED, "/", view_str(path), VIEW("a complete database"), VIEW("changes it does not have yet"));
+    return fd != -2;
+}
+
+/* One directory may lead to another. */
+static bool match_rpm(struct match *m, struct err *e) {
+    static const char *const directories[] = {"var/lib/rpm", "usr/lib/sysimage/rpm", "usr/share/rpm"};
+    static const char *const names[] = {"rpmdb.sqlite", "Packages.db", "Packages"};
+    struct file_id done[9];
+    for (size_t i = 0, count = 0; i < 9; i++) {
+        char path[64];
         struct stat s;
-        int fd = open_file(m, paths[i], &s, e);
-        if (fd == -2) return false;
-        if (fd < 0) continue;
-        close(fd);
-        database = paths[i];
+        snprintf(path, sizeof path, "%s/%s", directories[i / 3], names[i % 3]);
+        if ((m->rpm = open_file(m, path, &s, e)) == -2) return false;
+        if (m->rpm < 0) continue;
+        done[count] = (struct file_id){s.st_dev, s.st_ino};
+        size_t same = 0;
+        while (by_id(&done[same], &done[count])) same++;
+        struct rpm_db db = {(uint64_t)s.st_size, m->buffer, m, rpm_bytes, rpm_package};
+        bool ok = same < count || (match_rpm_log(m, path, e) && rpm_db_read(&db, e));
+        count += same == count;
+        close(m->rpm);
+        if (!ok) return err_in(e, "package database /%s", path);
     }
-    snprintf(text, sizeof text, "%zu packages", listed);
-    if (listed || database)
-        differ(m, SBOM_MISSING, "rpm packages cannot be compared", (struct view){0}, view_str(text),
-               database ? view_str(database) : VIEW("no database"));
     return true;
 }
 
 static bool match_packages(struct match *m, struct err *e) {
     bool found;
-    size_t rpm = 0;
     if (!match_database(m, "var/lib/dpkg/status", PACKAGE_DB_DPKG, &found, e) || !match_distroless(m, e) ||
         !match_database(m, "lib/apk/db/installed", PACKAGE_DB_APK, &found, e) ||
-        (!found && !match_database(m, "usr/lib/apk/db/installed", PACKAGE_DB_APK, &found, e)))
+        (!found && !match_database(m, "usr/lib/apk/db/installed", PACKAGE_DB_APK, &found, e)) || !match_rpm(m, e))
         return false;
     for (size_t i = 0; i < m->sbom.package_count; i++) {
         const struct sbom_package *p = &m->sbom.packages[i];
         char prefix[16];
-        rpm += p->ecosystem == SBOM_RPM;
-        if (p->found || p->ecosystem == SBOM_RPM || (p->ecosystem == SBOM_ANY && !p->instead.n)) continue;
+        if (p->found || (p->ecosystem == SBOM_ANY && !p->instead.n)) continue;
         differ(m, p->instead.n ? SBOM_CHANGED : SBOM_MISSING, prefix_of(p->ecosystem, prefix, sizeof prefix), p->name,
                p->version.n ? p->version : VIEW("any version"), p->instead);
     }
-    return note_rpm(m, rpm, e);
+    return true;
 }
 
 /* ---- */
 
-static bool match_document(const struct attestation_match *document, int root, struct arena *a, struct sbom_result *r,
-                           struct err *e) {
-    struct match m = {.root = root, .a = a, .r = r, .buffer = arena_alloc(a, BUFFER_SIZE)};
+static bool match_document(const struct config *config, const struct attestation_match *document, int root,
+                           struct arena *a, struct sbom_result *r, struct err *e) {
+    struct match m = {.config = config, .root = root, .a = a, .r = r, .buffer = arena_alloc(a, BUFFER_SIZE)};
     struct statement s;
     if (!m.buffer) return arena_full(a, e);
     return statement_parse(document->statement, a, &s, e) && sbom_read(s.predicate_type, s.predicate, a, &m.sbom, e) &&
@@ -341,7 +390,7 @@ bool sbom_match(const struct config *config, const struct verified_image *image,
         while (same < i && !view_eq(v->matches[same].statement, v->matches[i].statement)) same++;
         if (same < i || !sbom_is_type(policy->attestations[v->matches[i].attestation].predicate_type)) continue;
         if (!arena_make(&a, SBOM_ARENA, e)) return false;
-        bool ok = match_document(&v->matches[i], root_fd, &a, out, e);
+        bool ok = match_document(config, &v->matches[i], root_fd, &a, out, e);
         arena_drop(&a);
         if (!ok)
             return err_in(e, "sbom: SBOM by '%.*s'", VIEW_ARG(view_first(policy->keys[v->matches[i].key].name, 60)));

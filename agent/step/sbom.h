@@ -3,10 +3,11 @@
  *   files     each listed one is a regular file of the root (symbolic links are followed inside it) with the listed
  *             SHA-256, SHA-384 or SHA-512; with other checksums only, it must be there, and is counted as uncompared.
  *             Where the SBOM lists any file at all, regular files it does not list are unlisted.
- *   packages  dpkg (also distroless' status.d) and apk: listed is installed, in the listed version, and the other way
- *             round. Where a purl names an architecture, that one. An SPDX package without a purl is only held against
- *             an installed one of its name.
- *   RPM       its databases are not read: where the SBOM or the root has such packages, that is one difference, missing.
+ *   packages  dpkg (also distroless' status.d), apk and RPM (SQLite, NDB, Berkeley DB): listed is installed, in the
+ *             listed version, and the other way round. Where a purl names an architecture, that one; where it names
+ *             none, what an installed package was built from counts as well. An SPDX package without a purl is only
+ *             held against an installed one of its name. RPM's gpg-pubkey need not be listed; a log that SQLite has
+ *             not merged into RPM's database is a difference, changed.
  *
  * Every statement that met an entry of policy.attestations is compared; the same bytes by two keys once. The bytes
  * compared are those that verified digests cover; files are read through one buffer. */
@@ -38,7 +39,7 @@ bool sbom_named(const struct sbom_result *r, enum policy_sbom kind, size_t i, ch
 
 /* True at once, with an empty result, where the policy does not ask for it. `root_fd` is the merged root, with nothing
  * else mounted over it. ERR_POLICY where sbom.refuse names a kind of difference that there is (`out` is filled then,
- * too), ERR_FORMAT for an SBOM or package database that cannot be read, ERR_SYSTEM. */
+ * too), ERR_FORMAT for an SBOM or package database that cannot be read, ERR_SYSTEM (also: limits.seconds ran out). */
 bool sbom_match(const struct config *config, const struct verified_image *image, int root_fd, struct sbom_result *out,
                 struct err *e);
 

@@ -2,7 +2,9 @@
 import hashlib
 import json
 import os
+import struct
 import tarfile
+import time
 
 import pytest
 
@@ -213,11 +215,82 @@ def test_distroless(attested):
     assert attested(root, spdx({}, DEB_PURLS), ["missing", "changed", "unlisted"])["matched"] == 2
 
 
-def test_rpm_is_never_silently_matched(attested):
-    cannot = "rpm packages cannot be compared is missing"
-    got = attested([layer()], spdx(FILES, ["pkg:rpm/fedora/bash@5.2?arch=x86_64"]), refused="rpm packages cannot be compared")
-    assert named(got["missing"]) == ["rpm packages cannot be compared"], cannot
-    attested([layer({**FILES, "usr/lib/sysimage/rpm/rpmdb.sqlite": b"x"})], spdx(), refused="rpm packages cannot be compared")
+def rpm_db(name):
+    with open(os.path.join(os.path.dirname(__file__), "..", "unit", "vectors", "rpm_db", name), "rb") as f:
+        return f.read()
+
+
+RPM_PURLS = ["pkg:rpm/redhat/old@1.2-3?arch=noarch&epoch=7&distro=rhel-9", "pkg:rpm/redhat/tiny@1.2-3?arch=noarch",
+             "pkg:rpm/redhat/p0@0:2-0.el9?arch=x86_64"] + ["pkg:rpm/redhat/p%d@2-%d.el9?arch=x86_64&epoch=%d" % (i, i, i % 3) for i in range(1, 9)]
+
+
+@pytest.mark.parametrize("where", ["var/lib/rpm", "usr/lib/sysimage/rpm", "usr/share/rpm"])
+@pytest.mark.parametrize("database", ["rpmdb.sqlite", "Packages.db", "Packages"])
+def test_rpm(attested, where, database):
+    everything = ["missing", "changed", "unlisted"]
+    root = [tar([(where + "/" + database, rpm_db(database))])]
+    assert attested(root, spdx({}, RPM_PURLS), everything)["matched"] == 11  # without the key, which is no package
+    assert attested(root, cyclonedx({}, RPM_PURLS), everything, kind=CYCLONEDX)["matched"] == 11
+    key = "pkg:rpm/redhat/gpg-pubkey@105ef944-65ca83d1"
+    assert attested(root, spdx({}, RPM_PURLS + [key]), everything)["matched"] == 12
+    attested(root, spdx({}, RPM_PURLS + [key + "0"]), refused="rpm gpg-pubkey is changed: 105ef944-65ca83d10 in the SBOM, 105ef944-65ca83d1 in the image")
+    attested(root, spdx({}, RPM_PURLS + ["pkg:rpm/redhat/bash@5.2-1?arch=x86_64"]), refused="rpm bash is missing: 5.2-1 in the SBOM, not in the image")
+    attested(root, spdx({}, RPM_PURLS[1:]), everything, refused="rpm old is unlisted: not in the SBOM, 7:1.2-3 in the image; 0 missing, 0 changed, 1 unlisted")
+    attested(root, spdx({}, [p.replace("&epoch=7", "") for p in RPM_PURLS]), refused="rpm old is changed: 1.2-3 in the SBOM, 7:1.2-3 in the image")
+    attested(root, spdx({}, [p.replace("noarch", "s390x") for p in RPM_PURLS]), refused="rpm old is missing")
+
+
+def ndb(name, count):
+    """As Packages.db of vectors/rpm_db/make: so many packages of one name."""
+    store = name + b"\0x\0001\0noarch\0"
+    tags = [(1000, 0), (1001, len(name) + 1), (1002, len(name) + 3), (1022, len(name) + 5)]
+    body = struct.pack(">II", 4, len(store)) + b"".join(struct.pack(">IIII", t, 6, at, 1) for t, at in tags) + store
+    body += b"\0" * (-len(body) % 16)
+    pages = (count + 2 + 255) // 256
+    slots = b"".join(struct.pack("<4sIII", b"Slot", i, pages * 256 + i * (1 + len(body) // 16), 9) for i in range(count))
+    blobs = b"".join(struct.pack("<4sIII", b"BlbS", i, i, 8 + 16 * 4 + len(store)) + body for i in range(count))
+    return struct.pack("<4sIII16x", b"RpmP", 0, 0, pages) + slots + struct.pack("<4sIII", b"Slot", 0, 0, 0) * (pages * 256 - 2 - count) + blobs
+
+
+def test_rpm_twice(attested):
+    """The same database by two ways is read once."""
+    link = entry("var/lib/rpm", tarfile.SYMTYPE, linkname="../../usr/lib/sysimage/rpm")
+    root = [tar([("usr/lib/sysimage/rpm/rpmdb.sqlite", rpm_db("rpmdb.sqlite")), link])]
+    assert attested(root, spdx({}, RPM_PURLS), ["missing", "changed", "unlisted"])["matched"] == 11
+
+
+def test_rpm_without_database(attested):
+    got = attested([layer()], spdx(FILES, RPM_PURLS), refused="rpm old is missing: 7:1.2-3 in the SBOM, not in the image; 11 missing")
+    assert got["matched"] == 4
+
+
+def test_rpm_log(attested):
+    """SQLite would merge a log that lies beside its database."""
+    database = ("var/lib/rpm/rpmdb.sqlite", rpm_db("rpmdb.sqlite"))
+    assert attested([tar([database, ("var/lib/rpm/rpmdb.sqlite-wal", b"")])], spdx({}, RPM_PURLS), ["missing", "changed", "unlisted"])["matched"] == 11
+    attested([tar([database, ("var/lib/rpm/rpmdb.sqlite-wal", b"7\x7f\x06\x82")])], spdx({}, RPM_PURLS),
+             refused="/var/lib/rpm/rpmdb.sqlite-wal is changed: a complete database in the SBOM, changes it does not have yet in the image")
+
+
+@pytest.mark.parametrize("body,why", [(b"", "beyond its end of 0 bytes"), (b"x" * 99, "neither SQLite, nor NDB, nor a hash of Berkeley DB"),
+                                      (rpm_db("rpmdb.sqlite")[:-1], "beyond its end"), (rpm_db("Packages.db")[:4100], "beyond its end")])
+def test_rpm_unreadable(attested, body, why):
+    attested([tar([("var/lib/rpm/rpmdb.sqlite", body)])], spdx({}), [], refused="package database /var/lib/rpm/rpmdb.sqlite: it leads in circles, or " * ("end" in why) + why)
+
+
+def test_notes_in_programs(attested):
+    """syft lists the notes of ELF programs: a package without architecture, by the name of what it was built from."""
+    everything = ["missing", "changed", "unlisted"]
+    dpkg = DPKG.replace("Package: libc6\n", "Package: libc6\nSource: glibc\n").replace("Package: libstdc++6\n", "Package: libstdc++6\nSource: gcc-12 (12.2.0-1)\n")
+    for database, text, notes in (("var/lib/dpkg/status", dpkg, ["pkg:deb/glibc@2.36-9%2Bdeb12u10", "pkg:deb/debian/gcc-12@12.2.0-1", "pkg:deb/gcc-12@1:12.2.0-14"]),
+                                  ("lib/apk/db/installed", APK.replace("P:musl\n", "P:musl\no:musl-src\n"), ["pkg:apk/wolfi/musl-src@1.2.5-r0"]),
+                                  ("var/lib/rpm/Packages.db", None, ["pkg:rpm/fedora/p@2-4.el9", "pkg:rpm/fedora/p@2-7.el9"])):
+        root = [tar([(database, text.encode() if text else rpm_db("Packages.db"))])]
+        listed = DEB_PURLS if "dpkg" in database else APK_PURLS if "apk" in database else RPM_PURLS
+        assert attested(root, spdx({}, listed + notes), everything)["matched"] == len(listed)
+        name = notes[0].split("@")[0].split("/")[-1]
+        attested(root, spdx({}, listed + [notes[0] + "9"]), refused=" %s is missing" % name)
+        attested(root, spdx({}, listed + [notes[0] + "?arch=x86_64"]), refused=" %s is missing" % name)
 
 
 def test_many_differences(attested):
@@ -253,6 +326,26 @@ def test_unreadable(attested, document, why):
 def test_unreadable_database(attested):
     attested([tar([("var/lib/dpkg/status", b"Package: a\nPackage: b\nVersion: 1\n")])], spdx({}), [],
              refused="package database /var/lib/dpkg/status: a package has the field Package twice")
+
+
+@pytest.mark.parametrize("what", ["files", "dpkg", "rpm"])
+def test_seconds(plinth, keys, tmp_path, what):
+    """limits.seconds bounds the comparison too: each of these would take minutes."""
+    document, limits = spdx({}), {"seconds": 2, "bytes": "64GiB"}
+    if what == "files":
+        root = tar([("big", bytes(8 << 20))])
+        document["files"] = [{"fileName": "big", "checksums": [{"algorithm": "SHA512", "checksumValue": "1" * 128}]}] * 20000
+    else:
+        purl = {"dpkg": "pkg:deb/debian/a@%d?arch=all", "rpm": "pkg:rpm/redhat/a@%d-1?arch=noarch"}[what]
+        document = spdx({}, [purl % i for i in range(60000)])
+        root = tar([("var/lib/dpkg/status", b"Package: a\nVersion: x\nArchitecture: all\n\n" * 100000) if what == "dpkg" else
+                    ("var/lib/rpm/Packages.db", ndb(b"a", 100000))])
+    image = Vouched(layers=[root]).tag(keys["builder"]).attest(keys["auditor"], SPDX, document)
+    rules = policy(keys["builder"], attestations=[{"predicateType": SPDX, "keys": [member(keys["auditor"])]}], sbom={"matchRootfs": True, "refuse": []}, limits=limits)
+    start = time.monotonic()
+    result = plinth.refused(rules, image.write(tmp_path), status=3, timeout=100)
+    assert result.json["reason"].startswith("sbom: ") and "limits.seconds of the policy (2 s) ran out" in result.json["reason"], result.json["reason"]
+    assert "raise limits.seconds" in result.json["mend"] and time.monotonic() - start < 30
 
 
 def test_policy(plinth, keys, tmp_path):

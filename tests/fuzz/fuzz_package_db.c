@@ -22,8 +22,8 @@ static uint64_t sum(struct view v, size_t piece, enum package_db_format format, 
                 break;
             if (!p.name.n || !p.version.n || p.name.n > PACKAGE_FIELD_MAX || p.version.n > PACKAGE_FIELD_MAX || p.arch.n > PACKAGE_FIELD_MAX)
                 abort();
-            struct view parts[] = {p.name, p.version, p.arch};
-            for (size_t i = 0; i < 3; i++)
+            struct view parts[] = {p.name, p.version, p.arch, p.source, p.source_version};
+            for (size_t i = 0; i < 5; i++)
                 for (size_t k = 0; k < parts[i].n; k++)
                     s = s * 31 + parts[i].p[k];
         } while (got);

@@ -4,18 +4,18 @@
 #include "oci/package_db.h"
 
 #define DPKG                                                                                                           \
-    "Package: libc6\nStatus: install ok installed\nPriority: optional\nArchitecture: amd64\nMulti-Arch: same\n"        \
+    "Package: libc6\nStatus: install ok installed\nPriority: optional\nSource: glibc (2.36-9)\nArchitecture: amd64\nMulti-Arch: same\n"        \
     "Version: 2.36-9+deb12u10\nDepends: libgcc-s1, libcrypt1 (>= 1:4.4.10-10~)\nConffiles:\n /etc/ld.so.conf.d/x.conf d4e7\n" \
     "Description: GNU C Library: Shared libraries\n Package: not a field\n .\n Version: neither\n\n"                   \
     "Package: gone\nStatus: deinstall ok config-files\nVersion: 1\nArchitecture: amd64\n\n"                            \
     "Package: never\nStatus: unknown ok not-installed\n\n\n"                                                           \
-    "package: half\nstatus: install reinstreq half-installed\nversion: 1:2~rc1-3\narchitecture: all\n\n"               \
+    "package: half\nSOURCE: whole\nstatus: install reinstreq half-installed\nversion: 1:2~rc1-3\narchitecture: all\n\n"               \
     "Package: distroless\nVersion: 12.4\nArchitecture:all"
-#define DPKG_LIST "libc6 2.36-9+deb12u10 amd64;half 1:2~rc1-3 all;distroless 12.4 all;"
+#define DPKG_LIST "libc6 2.36-9+deb12u10 amd64 glibc<2.36-9>;half 1:2~rc1-3 all whole<>;distroless 12.4 all <>;"
 #define APK                                                                                                            \
     "C:Q1qKcZ+j23xssAXmgQhkOO8dHnbWw=\nP:alpine-baselayout\nV:3.6.5-r0\nA:x86_64\nS:8515\nT:Alpine base dir structure\nF:dev\nF:etc\n" \
-    "M:0:0:755\nR:motd\na:0:0:644\nZ:Q1SLkS9hBidUbPwwrw+XR0Whv3ww8=\n\nP:musl\nV:1.2.5-r0\nA:x86_64\nF:lib\nR:ld-musl-x86_64.so.1\n\n"
-#define APK_LIST "alpine-baselayout 3.6.5-r0 x86_64;musl 1.2.5-r0 x86_64;"
+    "M:0:0:755\nR:motd\na:0:0:644\nZ:Q1SLkS9hBidUbPwwrw+XR0Whv3ww8=\n\nP:musl\nV:1.2.5-r0\nA:x86_64\no:musl\nF:lib\nR:ld-musl-x86_64.so.1\n\n"
+#define APK_LIST "alpine-baselayout 3.6.5-r0 x86_64 <>;musl 1.2.5-r0 x86_64 musl<>;"
 
 static char listed[4096];
 
@@ -33,7 +33,8 @@ static bool read_in(enum package_db_format format, struct view all, size_t piece
             if (!package_db_next(&db, &rest, end, &p, &got, &err)) return false;
             CHECK(got || rest.n == 0);
             if (got && n < sizeof listed - 800)
-                n += (size_t)sprintf(listed + n, "%.*s %.*s %.*s;", VIEW_ARG(p.name), VIEW_ARG(p.version), VIEW_ARG(p.arch));
+                n += (size_t)sprintf(listed + n, "%.*s %.*s %.*s %.*s<%.*s>;", VIEW_ARG(p.name), VIEW_ARG(p.version),
+                                     VIEW_ARG(p.arch), VIEW_ARG(p.source), VIEW_ARG(p.source_version));
         } while (got);
     }
     return true;
@@ -53,9 +54,20 @@ TEST(any_pieces) {
 
 TEST(case_of_names) {
     CHECK(read_in(PACKAGE_DB_APK, VIEW("P:a\np:cmd:x=1\nV:1\nv:2\na:0:0:755\n"), 99));
-    CHECK_STR(listed, "a 1 ;");
+    CHECK_STR(listed, "a 1  <>;");
     CHECK(dpkg("PACKAGE: a\nVERSION: 1\n"));
-    CHECK_STR(listed, "a 1 ;");
+    CHECK_STR(listed, "a 1  <>;");
+}
+
+TEST(odd_sources) {
+    static const char *const odd[][2] = {{"a", "a<>"}, {"a (", "a<(>"}, {"a ()", "a<>"}, {"a (1) (2)", "a<1) (2>"}, {"a b", "a<b>"}, {"(1)", "(1)<>"}};
+    for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
+        char text[80], wanted[80];
+        sprintf(text, "Package: x\nVersion: 1\nSource: %s\n", odd[i][0]);
+        sprintf(wanted, "x 1  %s;", odd[i][1]);
+        CHECK(dpkg(text));
+        CHECK_STR(listed, wanted);
+    }
 }
 
 TEST(long_lines_that_do_not_matter) {
@@ -64,7 +76,7 @@ TEST(long_lines_that_do_not_matter) {
     memset(text + n, 'x', 150000);
     strcpy(text + n + 150000, "\nVersion: 1\nArchitecture: all\n");
     CHECK(dpkg(text));
-    CHECK_STR(listed, "a 1 all;");
+    CHECK_STR(listed, "a 1 all <>;");
 }
 
 TEST(refused) {
@@ -74,6 +86,7 @@ TEST(refused) {
         {"Package: a\nVersion: 1\nStatus: install ok installed\nStatus: deinstall ok config-files\n", "the field Status twice"},
         {"Package: a\nStatus: install ok installed\n\n", "version '': one of them is missing"},
         {"Version: 1\n\nPackage: a\nVersion: 1\n", "package '', version '1'"},
+        {"Package: a\nSource: b\nSource: c\nVersion: 1\n", "the field Source twice"},
         {"Package:\nVersion: 1\n", "is empty"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {

@@ -1,8 +1,8 @@
 /* see package_db.h */
 #include "oci/package_db.h"
 
-static const char *const names[2][PACKAGE_FIELDS] = {{"Package", "Version", "Architecture", "Status"},
-                                                     {"P", "V", "A", NULL}};
+static const char *const names[2][PACKAGE_FIELDS] = {{"Package", "Version", "Architecture", "Source", "Status"},
+                                                     {"P", "V", "A", "o", NULL}};
 
 static struct view kept(const struct package_db *db, enum package_db_field f) {
     return view_of(db->field_text[f], db->field[f]);
@@ -27,8 +27,12 @@ static bool take_line(struct package_db *db, struct err *e) {
 }
 
 static bool take_stanza(struct package_db *db, struct package_db_entry *out, bool *got, struct err *e) {
-    *out = (struct package_db_entry){kept(db, PACKAGE_NAME), kept(db, PACKAGE_VERSION), kept(db, PACKAGE_ARCH)};
-    struct view status = kept(db, PACKAGE_STATUS);
+    struct view status = kept(db, PACKAGE_STATUS), version = kept(db, PACKAGE_SOURCE),
+                source = view_cut(&version, ' ', NULL);
+    if (view_starts(version, VIEW("(")) && view_ends(version, VIEW(")")))
+        version = view_of(version.p + 1, version.n - 2);
+    *out = (struct package_db_entry){kept(db, PACKAGE_NAME), kept(db, PACKAGE_VERSION), kept(db, PACKAGE_ARCH), source,
+                                     version};
     bool any = out->name.n || out->version.n || status.n;
     memset(db->field, 0, sizeof db->field);
     if (!any || view_ends(status, VIEW(" config-files")) || view_ends(status, VIEW(" not-installed"))) return true;
