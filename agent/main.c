@@ -32,6 +32,7 @@
 struct boot {
     struct arena arena;
     struct cmdline cmdline;
+    struct network_pending pending;
     struct network network;
     struct tpm tpm;
     struct measurement measured;
@@ -59,6 +60,7 @@ static bool step_config(struct boot *b, struct err *e) {
     if (!read_own(&b->arena, CA_FILE, CA_PEM_MAX, &ca, &found, e)) return false;
     if (!read_own(&b->arena, "/proc/cmdline", CMDLINE_MAX, &text, &found, e)) return false;
     if (!cmdline_parse(text, &b->cmdline, e)) return err_in(e, "kernel command line");
+    network_begin(&b->cmdline, &b->pending); /* the lease comes while the register is begun */
     if (!pull_begin(&b->pull, policy, (struct view){0}, ca, false, e)) return false;
     struct config *config = &b->pull.config;
     config->overlay = true;
@@ -82,7 +84,7 @@ static bool step_register(struct boot *b, struct err *e) {
 }
 
 static bool step_network(struct boot *b, struct err *e) {
-    if (!network_start(&b->cmdline, &b->network, e) || !network_room(&b->network, ROOM, e)) return false;
+    if (!network_start(&b->cmdline, &b->pending, &b->network, e) || !network_room(&b->network, ROOM, e)) return false;
     int room = open(ROOM, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (room < 0) return err_sys(e, "cannot open %s", ROOM);
     b->pull.config.fetch_room = room;
@@ -107,8 +109,8 @@ static bool step_trust(struct boot *b, struct err *e) {
         console_say("attested by '%.*s': %.*s", VIEW_ARG(b->pull.config.policy.keys[m->key].name),
                     VIEW_ARG(b->pull.config.policy.attestations[m->attestation].predicate_type));
     }
-    /* What cannot be launched is refused before it is downloaded. */
-    return launch_plan(&b->pull.config.policy, &image->config, &b->arena, &b->process, e);
+    /* What cannot be launched is refused before it is downloaded; the first layers come while the register is extended. */
+    return launch_plan(&b->pull.config.policy, &image->config, &b->arena, &b->process, e) && pull_ask_layers(&b->pull, e);
 }
 
 static bool step_measure(struct boot *b, struct err *e) {
@@ -129,16 +131,19 @@ static bool join_layers(struct boot *b, struct err *e) {
     return ok;
 }
 
+static bool measure_verified(void *boot, size_t layer, struct err *e) {
+    struct boot *b = boot;
+    return measure_layer(&b->measured, &b->pull.image, layer, e);
+}
+
 static bool step_layers(struct boot *b, struct err *e) {
     const struct policy *policy = &b->pull.config.policy;
     if (!mount_image_store(STORE, policy->limits.bytes, policy->limits.files, e)) return false;
     int store = open(STORE, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (store < 0) return err_sys(e, "cannot open %s", STORE);
-    bool ok = pull_layers(&b->pull, store, e) && settle_layers(store, b->pull.image.manifest.layer_count, e);
+    const struct layers_each measuring = {measure_verified, b};
+    bool ok = pull_layers(&b->pull, store, &measuring, e) && settle_layers(store, b->pull.image.manifest.layer_count, e);
     close(store);
-    for (size_t i = 0; ok && i < b->pull.image.manifest.layer_count; i++)
-        ok = measure_layer(&b->measured, &b->pull.image, i, e);
-    proc_kill(&b->pull.fetch);
     return ok && join_layers(b, e);
 }
 
@@ -196,7 +201,7 @@ int main(int argc, char **argv) {
     struct err e = {0};
     size_t modules;
     boot.tpm.fd = -1;
-    boot.pull.fetch = CHILD_NONE;
+    boot.pull.fetch[0] = boot.pull.fetch[1] = CHILD_NONE;
     signal(SIGPIPE, SIG_IGN);
     umask(022);
     bool ok = mount_early(&e);

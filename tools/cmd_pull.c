@@ -10,6 +10,7 @@
 #include "tools/merge.h"
 #include "tools/options.h"
 #include "tools/result.h"
+#include "tools/store.h"
 #include "tools/target.h"
 
 #include <errno.h>
@@ -17,6 +18,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,6 +26,7 @@
 
 struct command {
     const char *policy_path, *reference, *directory; /* directory NULL: check */
+    const char *store;                               /* NULL: none */
     bool json;
     struct pull pull;
     struct measurement predicted;
@@ -42,11 +45,16 @@ static bool begin(struct command *c, struct arena *a, struct err *e) {
     (void)file_read("CA bundle", HOST_CA, CA_PEM_MAX, a, &ca, &no_bundle);
     if (!pull_begin(&c->pull, policy, view_str(c->reference), ca, true, e)) return false;
     struct config *config = &c->pull.config;
-    if (!config->image.layout) return true;
-    config->fetch_worker = WORKER_LAYOUT;
-    config->fetch_room = open(config->image.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return config->fetch_room >= 0 ||
-           err_set(e, ERR_USAGE, "cannot open the OCI layout %s: %s", config->image.directory, strerror(errno));
+    const char *room = config->image.layout ? config->image.directory : c->store;
+    if (!room) return true;
+    if (config->image.layout && c->store)
+        return err_set(e, ERR_USAGE, "--store keeps what comes from a registry; an OCI layout is at hand already");
+    if (c->store && mkdir(c->store, 0755) && errno != EEXIST)
+        return err_set(e, ERR_USAGE, "cannot make the store %s: %s", c->store, strerror(errno));
+    config->fetch_worker = c->store ? WORKER_STORE : WORKER_LAYOUT;
+    config->fetch_room = open(room, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return config->fetch_room >= 0 || err_set(e, ERR_USAGE, "cannot open the %s %s: %s", c->store ? "store" : "OCI layout",
+                                              room, strerror(errno));
 }
 
 /* An image without a command has no launch to predict, but may be verified and unpacked. */
@@ -82,7 +90,7 @@ static bool merge(int store, size_t count, int target, struct err *e) {
 static bool unpack(struct command *c, int target, struct err *e) {
     char name[] = TARGET_STORE;
     int store = target_store(target, name, e);
-    bool ok = store >= 0 && pull_layers(&c->pull, store, e) && merge(store, c->pull.image.manifest.layer_count, target, e);
+    bool ok = store >= 0 && pull_layers(&c->pull, store, NULL, e) && merge(store, c->pull.image.manifest.layer_count, target, e);
     if (store >= 0) close(store);
     return ok && target_remove(target, name, e) && sbom_match(&c->pull.config, &c->pull.image, target, &c->sbom, e);
 }
@@ -325,16 +333,20 @@ static int pull_into(struct command *c) {
 
 static int command(const char *name, const char *operands, const char *summary, int argc, char **argv) {
     static struct command c; /* large */
+    bool pulls = !strcmp(name, "pull");
+    const struct option store = {"--store", "DIR", "keep the compressed blobs there, and take them from there when they are whole",
+                                 .text = &c.store};
     const struct option options[] = {
         {"--policy", "FILE", "whose signatures count, and the limits; see plinth(1)", .text = &c.policy_path},
         {"--json", NULL, "one JSON object on standard output", .on = &c.json},
+        pulls ? store : (struct option){0},
         {0},
     };
-    int wanted = !strcmp(name, "pull") ? 2 : 1, given;
+    int wanted = pulls ? 2 : 1, given;
     const struct usage usage = {name, operands, summary, wanted, wanted, options};
     int status = options_parse(&usage, argc, argv, &given);
     if (status >= 0) return status;
-    c.pull.fetch = CHILD_NONE;
+    c.pull.fetch[0] = c.pull.fetch[1] = CHILD_NONE;
     c.reference = argv[0];
     c.directory = wanted == 2 ? argv[1] : NULL;
     return c.directory ? pull_into(&c) : run(&c, -1);

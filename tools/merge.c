@@ -51,9 +51,14 @@ static DIR *read_dir(int fd, struct err *e) {
 }
 
 /* The next entry other than "." and ".."; NULL at the end. */
-static const char *next_name(DIR *d) {
+static const struct dirent *next_entry(DIR *d) {
     struct dirent *entry;
     while ((entry = readdir(d)) && (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)) continue;
+    return entry;
+}
+
+static const char *next_name(DIR *d) {
+    const struct dirent *entry = next_entry(d);
     return entry ? entry->d_name : NULL;
 }
 
@@ -114,6 +119,7 @@ struct level {
     DIR *from;
     int into;
     bool implied;
+    bool touched; /* or merged: the attributes are to be set */
     struct stat attributes; /* what the result gets */
     char name[LAYER_NAME_MAX + 1];
 };
@@ -146,12 +152,16 @@ static bool push(struct merge *m, const char *name, int from, const struct stat 
     m->n++;
     l->into = into;
     strncpy(l->name, name, sizeof l->name - 1);
+    l->attributes = *upper;
+    l->touched = into >= 0 || (upper->st_mode & 0700) != 0700;
+    l->implied = false;
+    if (into < 0) return true; /* its marks are met as whiteouts are */
     l->implied = is_node(from, LAYER_NODE_IMPLIED);
-    l->attributes = l->implied && into >= 0 && lower ? *lower : *upper;
+    if (l->implied && lower) l->attributes = *lower;
     bool opaque = is_node(from, LAYER_NODE_OPAQUE);
     if ((l->implied && unlinkat(from, LAYER_NODE_IMPLIED, 0)) || (opaque && unlinkat(from, LAYER_NODE_OPAQUE, 0)))
         return err_sys(e, "cannot remove a mark");
-    if (!opaque || into < 0) return true;
+    if (!opaque) return true;
     int again = openat(into, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return again >= 0 ? clear(again, &m->store, e) : err_sys(e, "cannot open a directory");
 }
@@ -181,9 +191,9 @@ static bool pop(struct merge *m, struct err *e) {
     const struct timespec times[2] = {s->st_mtim, s->st_mtim};
     int fd = l->into >= 0 ? l->into : dirfd(l->from);
     bool ok = l->into < 0 || l->implied || copy_xattrs(dirfd(l->from), l->into, e);
-    if (ok && geteuid() == 0 && fchown(fd, s->st_uid, s->st_gid))
+    if (ok && l->touched && geteuid() == 0 && fchown(fd, s->st_uid, s->st_gid))
         ok = err_sys(e, "cannot set the owner of %s", l->name);
-    if (ok && (fchmod(fd, s->st_mode & 07777) || futimens(fd, times)))
+    if (ok && l->touched && (fchmod(fd, s->st_mode & 07777) || futimens(fd, times)))
         ok = err_sys(e, "cannot set the attributes of %s", l->name);
     if (ok && l->into >= 0 && m->n && unlinkat(dirfd(m->levels[m->n - 1].from), l->name, AT_REMOVEDIR))
         ok = err_sys(e, "cannot remove the layer's %s after it was merged", l->name);
@@ -208,20 +218,35 @@ static bool merge_directory(struct merge *m, const struct level *l, const char *
     return false;
 }
 
-static bool merge_entry(struct merge *m, const char *name, struct err *e) {
+/* Moves what is no directory, over whatever is there. */
+static bool move(struct merge *m, const char *name, struct err *e) {
+    const struct level *l = &m->levels[m->n - 1];
+    int from = dirfd(l->from);
+    if (renameat(from, name, l->into, name) == 0) return true;
+    if (errno != EISDIR && errno != ENOTEMPTY && errno != EEXIST) return err_sys(e, "cannot move %.100s", name);
+    return remove_tree(l->into, name, e) &&
+           (renameat(from, name, l->into, name) == 0 || err_sys(e, "cannot move %.100s", name));
+}
+
+/* What the file system's own listing says is neither a directory nor a node needs no look at all, and no move where its
+ * directory was moved. */
+static bool merge_entry(struct merge *m, const struct dirent *entry, struct err *e) {
     struct level *l = &m->levels[m->n - 1];
     struct stat s;
     int from = dirfd(l->from);
+    const char *name = entry->d_name;
+    bool plain = entry->d_type == DT_REG || entry->d_type == DT_LNK || entry->d_type == DT_FIFO;
+    if (plain && l->into < 0) return true;
+    if (plain) return move(m, name, e);
+    if (entry->d_type == DT_DIR) return merge_directory(m, l, name, e);
     if (fstatat(from, name, &s, AT_SYMLINK_NOFOLLOW)) return err_sys(e, "cannot look at %.100s", name);
     if (S_ISDIR(s.st_mode)) return merge_directory(m, l, name, e);
     if (S_ISCHR(s.st_mode) && s.st_rdev == 0) {
         if (l->into >= 0 && !remove_tree(l->into, name, e)) return false;
+        l->touched = true;
         return unlinkat(from, name, 0) == 0 || err_sys(e, "cannot remove a whiteout");
     }
-    if (l->into < 0 || renameat(from, name, l->into, name) == 0) return true;
-    if (errno != EISDIR && errno != ENOTEMPTY && errno != EEXIST) return err_sys(e, "cannot move %.100s", name);
-    return remove_tree(l->into, name, e) &&
-           (renameat(from, name, l->into, name) == 0 || err_sys(e, "cannot move %.100s", name));
+    return l->into < 0 || move(m, name, e);
 }
 
 static bool merge_layer(struct merge *m, int dir_fd, int layer_fd, bool first, struct err *e) {
@@ -235,8 +260,8 @@ static bool merge_layer(struct merge *m, int dir_fd, int layer_fd, bool first, s
     bool ok = fstatat(from, "..", &m->store, 0) == 0 || err_sys(e, "cannot look at the layers' store");
     ok = ok && push(m, ".", from, &upper, into, first ? NULL : &lower, e);
     while (ok && m->n) {
-        const char *name = next_name(m->levels[m->n - 1].from);
-        ok = name ? merge_entry(m, name, e) : pop(m, e);
+        const struct dirent *entry = next_entry(m->levels[m->n - 1].from);
+        ok = entry ? merge_entry(m, entry, e) : pop(m, e);
     }
     while (m->n) {
         struct err ignored;

@@ -3,6 +3,7 @@
 #include "sys/console.h"
 #include "tools/layout.h"
 #include "tools/options.h"
+#include "tools/store.h"
 #include "worker/worker.h"
 
 #include <fcntl.h>
@@ -42,7 +43,9 @@ static void fill_standard_descriptors(void) {
 
 int main(int argc, char **argv) {
     if (argc < 1) return 2;
-    int worker = !strcmp(argv[0], WORKER_LAYOUT) ? layout_main() : worker_main(argv[0]);
+    int worker = !strcmp(argv[0], WORKER_LAYOUT)  ? layout_main()
+                 : !strcmp(argv[0], WORKER_STORE) ? store_main()
+                                                  : worker_main(argv[0]);
     if (worker >= 0) return worker;
 
     fill_standard_descriptors();

@@ -81,25 +81,21 @@ bool fetcher_next(const struct child *fetch, uint8_t *buffer, int64_t deadline_m
     }
 }
 
-bool fetcher_blob(const struct child *fetch, const struct descriptor *blob, const char *what, uint64_t max,
-                  int64_t deadline_ms, struct arena *a, struct view *out, struct err *e) {
+bool fetcher_take_blob(const struct child *fetch, const struct descriptor *blob, const char *what, int64_t deadline_ms,
+                       struct arena *a, struct view *out, struct err *e) {
     char wanted[DIGEST_TEXT_SIZE], found[DIGEST_TEXT_SIZE];
-    if (blob->size > max)
-        return err_set(e, ERR_FORMAT, "%s has %llu bytes; at most %llu are taken", what, (unsigned long long)blob->size,
-                       (unsigned long long)max);
     uint8_t *bytes = arena_alloc(a, blob->size), *buffer = arena_alloc(a, FRAME_MAX);
     if (!bytes || !buffer) return arena_full(a, e);
-    if (!fetcher_ask_blob(fetch, blob, e)) return false;
     uint64_t n = 0;
     for (struct frame f;;) {
         if (!fetcher_next(fetch, buffer, deadline_ms, &f, e)) return err_in(e, "%s", what);
         if (f.type == FRAME_END) break;
         if (f.type != FRAME_DATA) return err_set(e, ERR_SYSTEM, "the fetch worker mixed up its answers");
-        if (f.payload.n > blob->size - n)
-            return err_set(e, ERR_DIGEST, "%s goes on after its %llu bytes", what, (unsigned long long)blob->size);
-        memcpy(bytes + n, f.payload.p, f.payload.n);
+        if (n <= blob->size) memcpy(bytes + n, f.payload.p, view_first(f.payload, blob->size - n).n);
         n += f.payload.n;
     }
+    if (n > blob->size)
+        return err_set(e, ERR_DIGEST, "%s goes on after its %llu bytes", what, (unsigned long long)blob->size);
     struct digest digest;
     hash_once(HASH_SHA256, view_of(bytes, n), digest.sha256);
     if (n != blob->size)
@@ -112,4 +108,12 @@ bool fetcher_blob(const struct child *fetch, const struct descriptor *blob, cons
     }
     *out = view_of(bytes, n);
     return true;
+}
+
+bool fetcher_blob(const struct child *fetch, const struct descriptor *blob, const char *what, uint64_t max,
+                  int64_t deadline_ms, struct arena *a, struct view *out, struct err *e) {
+    if (blob->size > max)
+        return err_set(e, ERR_FORMAT, "%s has %llu bytes; at most %llu are taken", what, (unsigned long long)blob->size,
+                       (unsigned long long)max);
+    return fetcher_ask_blob(fetch, blob, e) && fetcher_take_blob(fetch, blob, what, deadline_ms, a, out, e);
 }

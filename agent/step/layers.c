@@ -14,12 +14,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LANES 2u /* one core inflates while the other hashes and writes; more lanes only cost memory */
-
 /* One layer at a time goes through a lane: a fetch worker that stays, an unpack worker per layer. */
 struct lane {
-    struct child fetch, unpack;
-    bool borrowed; /* the fetch worker is the caller's */
+    struct child *fetch, unpack;
     bool busy;
     size_t layer;
     struct hash hash;
@@ -35,8 +32,11 @@ struct layers {
     const struct config *config;
     const struct verified_image *image;
     int store_fd;
-    struct lane lanes[LANES];
-    size_t lane_count, next, done;
+    struct lane lanes[LAYER_LANES];
+    const struct layers_each *each;
+    size_t lane_count, next, done, asked;
+    size_t told;               /* layers that `each` was told */
+    bool verified[LAYERS_MAX];
     uint64_t bytes_left, files_left, skipped, total, progress;
 };
 
@@ -67,7 +67,7 @@ static bool lane_begin(struct layers *l, struct lane *lane, struct err *e) {
     unpack_job_encode(&job, &w);
     return frame_send(lane->unpack.control, FRAME_UNPACK, writer_view(&w), (struct view){0}, e) &&
            fcntl(lane->unpack.input, F_SETFL, O_NONBLOCK) == 0 &&
-           fetcher_ask_blob(&lane->fetch, &layer_of(l, lane)->descriptor, e);
+           (lane->layer < l->asked || fetcher_ask_blob(lane->fetch, &layer_of(l, lane)->descriptor, e));
 }
 
 /* The unpack worker's answer: its result, or its complaint. */
@@ -108,6 +108,9 @@ static bool lane_result(struct layers *l, struct lane *lane, struct err *e) {
     l->skipped += result.skipped;
     l->done++;
     lane->busy = false;
+    l->verified[lane->layer] = true;
+    for (; l->each && l->told < LAYERS_MAX && l->verified[l->told]; l->told++)
+        if (!l->each->verified(l->each->state, l->told, e)) return false;
     return l->next >= l->image->manifest.layer_count || lane_begin(l, lane, e);
 }
 
@@ -146,12 +149,12 @@ static bool lane_frame(struct layers *l, struct lane *lane, struct err *e);
 /* Reads what the fetch worker has, up to the end of the current frame; hashes layer bytes as they come. */
 static bool lane_read(struct layers *l, struct lane *lane, struct err *e) {
     size_t whole = lane->have < FRAME_HEADER ? FRAME_HEADER : FRAME_HEADER + frame_length(lane);
-    ssize_t n = recv(lane->fetch.control, lane->buffer + lane->have, whole - lane->have, MSG_DONTWAIT);
+    ssize_t n = recv(lane->fetch->control, lane->buffer + lane->have, whole - lane->have, MSG_DONTWAIT);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) return true;
     if (n < 0) return err_sys(e, "cannot hear the fetch worker");
     if (n == 0) {
         struct err how;
-        if (proc_end(&lane->fetch, 1000, &how))
+        if (proc_end(lane->fetch, 1000, &how))
             return err_set(e, ERR_SYSTEM, "the fetch worker ended in the middle of a layer");
         *e = how;
         return false;
@@ -204,13 +207,13 @@ static bool lane_write(struct lane *lane, struct err *e) {
 }
 
 static bool layers_step(struct layers *l, struct err *e) {
-    struct pollfd polls[LANES * 3];
+    struct pollfd polls[LAYER_LANES * 3];
     uint64_t before = l->progress;
     for (size_t i = 0; i < l->lane_count; i++) {
         struct lane *lane = &l->lanes[i];
         bool pending = lane_pending(lane).n > 0;
         bool faulted = lane->fault.kind != ERR_NONE;
-        polls[3 * i] = (struct pollfd){lane->busy && !lane->ended && !pending ? lane->fetch.control : -1, POLLIN, 0};
+        polls[3 * i] = (struct pollfd){lane->busy && !lane->ended && !pending ? lane->fetch->control : -1, POLLIN, 0};
         polls[3 * i + 1] = (struct pollfd){lane->busy && pending ? lane->unpack.input : -1, POLLOUT, 0};
         polls[3 * i + 2] = (struct pollfd){lane->busy && !faulted ? lane->unpack.control : -1, POLLIN, 0};
     }
@@ -236,27 +239,23 @@ static bool layers_step(struct layers *l, struct err *e) {
     return true;
 }
 
-bool layers_unpack(const struct config *config, const struct verified_image *image, const struct child *first, int store_fd,
-                   struct arena *a, struct err *e) {
+bool layers_unpack(const struct config *config, const struct verified_image *image, struct child fetch[LAYER_LANES],
+                   size_t asked, int store_fd, const struct layers_each *each, struct arena *a, struct err *e) {
     const struct manifest *manifest = &image->manifest;
-    struct layers l = {.config = config, .image = image, .store_fd = store_fd,
+    struct layers l = {.config = config, .image = image, .store_fd = store_fd, .each = each, .asked = asked,
                        .bytes_left = config->policy.limits.bytes, .files_left = config->policy.limits.files};
     for (size_t i = 0; i < manifest->layer_count; i++) l.total += manifest->layers[i].descriptor.size;
     bool ok = true;
-    while (ok && l.lane_count < LANES && l.lane_count < manifest->layer_count) {
-        struct lane *lane = &l.lanes[l.lane_count++];
-        lane->borrowed = lane == l.lanes;
-        lane->fetch = lane->borrowed ? *first : CHILD_NONE;
+    while (ok && l.lane_count < LAYER_LANES && l.lane_count < manifest->layer_count) {
+        struct lane *lane = &l.lanes[l.lane_count];
+        lane->fetch = &fetch[l.lane_count++];
         lane->unpack = CHILD_NONE;
         lane->buffer = arena_alloc(a, FRAME_HEADER + FRAME_MAX);
         if (!lane->buffer) ok = arena_full(a, e);
-        else ok = (lane->borrowed || fetcher_start(config, &lane->fetch, e)) && lane_begin(&l, lane, e);
+        else ok = (lane->fetch->pid || fetcher_start(config, lane->fetch, e)) && lane_begin(&l, lane, e);
     }
     while (ok && l.done < manifest->layer_count) ok = layers_step(&l, e);
-    for (size_t i = 0; i < l.lane_count; i++) {
-        proc_kill(&l.lanes[i].unpack);
-        if (!l.lanes[i].borrowed) proc_kill(&l.lanes[i].fetch);
-    }
+    for (size_t i = 0; i < l.lane_count; i++) proc_kill(&l.lanes[i].unpack);
     if (ok && l.skipped)
         console_say("not root: %llu devices, owners and attributes were left out; all files belong to you",
                     (unsigned long long)l.skipped);

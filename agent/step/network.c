@@ -2,8 +2,6 @@
 #include "step/network.h"
 
 #include "sys/console.h"
-#include "sys/net.h"
-#include "sys/proc.h"
 #include "sys/root.h"
 #include "worker/address.h"
 #include "worker/frame.h"
@@ -24,15 +22,21 @@ static struct ip_address ipv4(const uint8_t address[4]) {
     return a;
 }
 
-/* Asks the address worker; `buffer` is what the lease's names point into. */
-static bool ask_lease(const struct net_interface *i, struct child *worker, uint8_t *buffer, size_t size,
-                      struct lease *out, struct err *e) {
+static bool ask_lease(const struct net_interface *i, struct child *worker, struct err *e) {
     uint8_t job[10];
     struct writer w = writer_of(job, sizeof job);
-    struct frame f;
+    int packets = net_packet_socket(i, e);
     write_bytes(&w, view_of(i->mac, sizeof i->mac));
     write_le32(&w, (uint32_t)i->index);
-    if (!frame_send(worker->control, FRAME_LEASE, writer_view(&w), (struct view){0}, e)) return false;
+    bool ok = packets >= 0 && proc_start(WORKER_ADDRESS, -1, false, packets, worker, e) &&
+              frame_send(worker->control, FRAME_LEASE, writer_view(&w), (struct view){0}, e);
+    if (packets >= 0) close(packets);
+    return ok;
+}
+
+/* The address worker's answer; `buffer` is what the lease's names point into. */
+static bool take_lease(const struct child *worker, uint8_t *buffer, size_t size, struct lease *out, struct err *e) {
+    struct frame f;
     for (;;) {
         if (!frame_receive(worker->control, buffer, size, clock_ms() + (ADDRESS_SECONDS + 10) * 1000, &f, e))
             return false;
@@ -44,16 +48,12 @@ static bool ask_lease(const struct net_interface *i, struct child *worker, uint8
     }
 }
 
-static bool dhcp(const struct net_interface *i, uint8_t *buffer, size_t size, struct lease *out, struct err *e) {
-    struct child worker = CHILD_NONE;
-    int packets = net_packet_socket(i, e);
-    bool ok = packets >= 0 && proc_start(WORKER_ADDRESS, -1, false, packets, &worker, e) &&
-              ask_lease(i, &worker, buffer, size, out, e);
-    if (packets >= 0) close(packets);
+static bool dhcp(struct child *worker, uint8_t *buffer, size_t size, struct lease *out, struct err *e) {
+    bool ok = take_lease(worker, buffer, size, out, e);
     struct err how;
     if (!ok)
-        proc_kill(&worker);
-    else if (!proc_end(&worker, 1000, &how))
+        proc_kill(worker);
+    else if (!proc_end(worker, 1000, &how))
         console_say("address worker: %s", how.text);
     return ok;
 }
@@ -95,16 +95,24 @@ static void say_address(const struct net_interface *i, const struct ip_config *i
                 ip->gateway.family ? " through " : "", ip_text(&ip->gateway, gateway), from);
 }
 
-bool network_start(const struct cmdline *c, struct network *out, struct err *e) {
-    struct net_interface i;
+void network_begin(const struct cmdline *c, struct network_pending *out) {
+    struct err *e = &out->fault;
+    *out = (struct network_pending){.worker = CHILD_NONE};
+    out->begun = net_loopback(e) && net_find(c->interface, INTERFACE_WAIT_MS, &out->interface, e) &&
+                 (!c->dhcp || ask_lease(&out->interface, &out->worker, e) || err_in(e, "%s", out->interface.name));
+    if (!out->begun) proc_kill(&out->worker);
+}
+
+bool network_start(const struct cmdline *c, struct network_pending *pending, struct network *out, struct err *e) {
+    const struct net_interface i = pending->interface;
     struct lease lease = {0};
     struct network n = {0};
     uint8_t names[FRAME_HEADER + 1024];
     char from[48] = "from the command line";
-    if (!net_loopback(e) || !net_find(c->interface, INTERFACE_WAIT_MS, &i, e)) return false;
+    if (!pending->begun) return *e = pending->fault, false;
     struct ip_config v4 = c->v4;
     if (c->dhcp) {
-        if (!dhcp(&i, names, sizeof names, &lease, e)) return err_in(e, "%s", i.name);
+        if (!dhcp(&pending->worker, names, sizeof names, &lease, e)) return err_in(e, "%s", i.name);
         v4 = (struct ip_config){ipv4(lease.address), ipv4(lease.router), lease.prefix};
         if (lease.seconds == UINT32_MAX)
             snprintf(from, sizeof from, "from DHCP, for ever");

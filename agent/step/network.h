@@ -7,6 +7,8 @@
 
 #include "base/err.h"
 #include "format/cmdline.h"
+#include "sys/net.h"
+#include "sys/proc.h"
 
 #define HOSTNAME_SIZE 65 /* HOST_NAME_MAX and NUL */
 
@@ -16,8 +18,20 @@ struct network {
     char hosts[512];
 };
 
-/* Loopback and the first Ethernet interface up, address, route, MTU; host name set. */
-bool network_start(const struct cmdline *cmdline, struct network *out, struct err *e);
+/* A network that is coming up. */
+struct network_pending {
+    struct net_interface interface;
+    struct child worker; /* asks for a lease, where one is wanted */
+    bool begun;
+    struct err fault; /* when not */
+};
+
+/* Loopback and the first Ethernet interface up, and the question for an address sent: what takes time then happens
+ * while the caller does something else. No failure is told before network_start; nothing that comes from outside is
+ * read. */
+void network_begin(const struct cmdline *cmdline, struct network_pending *out);
+/* The rest: address, route, MTU; host name set. Ends the address worker. */
+bool network_start(const struct cmdline *cmdline, struct network_pending *pending, struct network *out, struct err *e);
 /* etc/resolv.conf and etc/hosts in the directory `path` (made when missing): the fetch worker's room. */
 bool network_room(const struct network *n, const char *path, struct err *e);
 

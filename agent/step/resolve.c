@@ -12,7 +12,13 @@ static bool receive_objects(const struct child *fetch, int64_t deadline_ms, uint
     size_t count = 0;
     for (struct frame f;;) {
         if (!fetcher_next(fetch, buffer, deadline_ms, &f, e)) return false;
-        if (f.type == FRAME_END) break;
+        if (f.type == FRAME_END) {
+            struct reader hint = reader_of(f.payload);
+            struct descriptor d = {.size = read_le64(&hint)};
+            struct err ignored;
+            if (!hint.bad && d.size <= CONFIG_MAX && digest_parse(hint.rest, &d.digest, &ignored)) r->config_said = d;
+            break;
+        }
         if (f.type == FRAME_OBJECT && count < 2) {
             into = arena_alloc(a, MANIFEST_MAX);
             *types[count] = arena_copy(a, view_first(f.payload, 256));
@@ -62,15 +68,21 @@ static struct signature_candidate *begin_candidate(const struct frame *f, struct
     return c;
 }
 
+static bool ask_signatures(const struct config *config, const struct child *fetch, const struct digest *digest,
+                           unsigned which, struct err *e) {
+    char request[1 + DIGEST_TEXT_SIZE];
+    request[0] = (char)(which | (config->policy.attestation_count ? SIGNATURES_ATTESTATIONS : 0));
+    digest_text(digest, request + 1);
+    return fetcher_ask(fetch, FRAME_SIGNATURES, view_of(request, 1 + strlen(request + 1)), e);
+}
+
 /* Collects (SIGNATURE DATA..).. END. */
 static bool receive_signatures(const struct config *config, const struct child *fetch, const struct digest *digest,
                                uint8_t *buffer, struct arena *a, struct resolved *r, uint64_t *total, struct err *e) {
-    char request[1 + DIGEST_TEXT_SIZE], *text = request + 1;
+    char text[DIGEST_TEXT_SIZE];
     struct signature_candidate *c = NULL;
     size_t missing = 0; /* of the candidate's payload */
     digest_text(digest, text);
-    request[0] = config->policy.attestation_count ? SIGNATURES_ATTESTATIONS : 0;
-    if (!fetcher_ask(fetch, FRAME_SIGNATURES, view_of(request, 1 + strlen(text)), e)) return false;
     for (struct frame f;;) {
         if (!fetcher_next(fetch, buffer, config->deadline_ms, &f, e)) return err_in(e, "signatures of %s", text);
         if (f.type == FRAME_SIGNATURE && missing == 0) {
@@ -86,23 +98,51 @@ static bool receive_signatures(const struct config *config, const struct child *
     }
 }
 
-bool resolve_image(const struct config *config, const struct child *fetch, struct arena *a, struct resolved *out,
-                   struct err *e) {
+/* Everything is asked for before the first answer is read, so that the two workers wait for the registry at the same
+ * time. A config that does not come, or is another, is the trust step's to refuse. */
+static bool receive_rest(const struct config *config, const struct child *fetch, const struct child *second,
+                         uint8_t *buffer, struct arena *a, struct resolved *r, struct err *e) {
+    const struct digest *digests[] = {&r->top_digest, &r->child_digest};
+    bool wanted = !config->policy.allow_unsigned || config->policy.attestation_count;
+    size_t count = !wanted ? 0 : r->child.n ? 2 : 1;
+    uint64_t statements = 0;
+    struct err ignored;
+    struct frame f;
+    if (!second) r->config_said.size = 0;
+    /* A connection that could not be made is made again for the first request, and told about then. */
+    if (second && !fetcher_next(second, buffer, config->deadline_ms, &f, &ignored) && ignored.kind == ERR_SYSTEM)
+        return *e = ignored, false;
+    if (r->config_said.size && !fetcher_ask_blob(second, &r->config_said, e)) return false;
+    for (size_t i = 0; i < count; i++)
+        if (!ask_signatures(config, fetch, digests[i], second ? SIGNATURES_TAGS : 0, e) ||
+            (second && !ask_signatures(config, second, digests[i], SIGNATURES_REFERRERS, e)))
+            return false;
+    for (size_t i = 0; i < count; i++)
+        if (!receive_signatures(config, fetch, digests[i], buffer, a, r, &statements, e)) return false;
+    if (r->config_said.size &&
+        !fetcher_take_blob(second, &r->config_said, "config", config->deadline_ms, a, &r->config, &ignored))
+        r->config = (struct view){0};
+    for (size_t i = 0; second && i < count; i++)
+        if (!receive_signatures(config, second, digests[i], buffer, a, r, &statements, e)) return false;
+    return true;
+}
+
+bool resolve_image(const struct config *config, const struct child *fetch, const struct child *second, struct arena *a,
+                   struct resolved *out, struct err *e) {
     const struct reference *image = &config->image;
     char text[DIGEST_TEXT_SIZE], found[DIGEST_TEXT_SIZE];
     uint8_t *buffer = arena_alloc(a, FRAME_MAX);
     if (!buffer) return arena_full(a, e);
     *out = (struct resolved){0};
     struct view wanted = view_str(image->pinned ? digest_text(&image->digest, text) : image->tag);
+    if (second && !fetcher_ask(second, FRAME_CONNECT, (struct view){0}, e)) return false;
     if (!fetcher_ask(fetch, FRAME_RESOLVE, wanted, e)) return false;
     if (!receive_objects(fetch, config->deadline_ms, buffer, a, out, e)) return false;
 
     hash_once(HASH_SHA256, out->top, out->top_digest.sha256);
     hash_once(HASH_SHA256, out->child, out->child_digest.sha256);
     if (image->pinned && !digest_eq(&out->top_digest, &image->digest))
-        return err_set(e, ERR_DIGEST, "the manifest is %s, the reference says %s", digest_text(&out->top_digest, found), text);
-    if (config->policy.allow_unsigned && !config->policy.attestation_count) return true;
-    uint64_t statements = 0;
-    return receive_signatures(config, fetch, &out->top_digest, buffer, a, out, &statements, e) &&
-           (out->child.n == 0 || receive_signatures(config, fetch, &out->child_digest, buffer, a, out, &statements, e));
+        return err_set(e, ERR_DIGEST, "the manifest is %s, the reference says %s", digest_text(&out->top_digest, found),
+                       text);
+    return receive_rest(config, fetch, second, buffer, a, out, e);
 }

@@ -32,6 +32,8 @@ struct resolved {
     struct view top, child;           /* raw manifest bytes; child is empty unless top may be an index */
     struct view top_type, child_type; /* media types as told */
     struct digest top_digest, child_digest;
+    struct descriptor config_said; /* as the fetch worker read it; size 0: nothing was asked for early */
+    struct view config;            /* bytes of that size and digest, or empty */
     size_t candidate_count;
     struct signature_candidate candidates[SIGNATURES_MAX];
 };

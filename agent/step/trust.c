@@ -4,7 +4,8 @@
 #include "step/fetcher.h"
 #include "trust/claim.h"
 
-/* Address space, not memory: statements of STATEMENTS_MAX by policy keys, parsed, take 4 to 13 times as much; dropped at once. */
+/* Address space, not memory: statements of STATEMENTS_MAX by policy keys, parsed, take 4 to 13 times as much; dropped
+ * at once. */
 #define CLAIMS_ARENA (512u << 20)
 
 /* The index was signed, pinned, or (allowUnsigned) is taken as it is: it must choose exactly the child at hand. */
@@ -13,14 +14,15 @@ static bool through_index(const struct config *config, const struct resolved *r,
     char chosen[DIGEST_TEXT_SIZE], served[DIGEST_TEXT_SIZE];
     if (!index_select(r->top, &config->platform, a, &child, e)) return err_in(e, "index");
     if (!digest_eq(&child.digest, &r->child_digest) || child.size != r->child.n)
-        return err_set(e, ERR_DIGEST, "index: the manifest for %s/%s is %s (%llu bytes), the index says %s (%llu bytes)",
-                       config->platform.os, config->platform.architecture, digest_text(&r->child_digest, served),
-                       (unsigned long long)r->child.n, digest_text(&child.digest, chosen),
-                       (unsigned long long)child.size);
+        return err_set(
+            e, ERR_DIGEST, "index: the manifest for %s/%s is %s (%llu bytes), the index says %s (%llu bytes)",
+            config->platform.os, config->platform.architecture, digest_text(&r->child_digest, served),
+            (unsigned long long)r->child.n, digest_text(&child.digest, chosen), (unsigned long long)child.size);
     return true;
 }
 
-/* Signatures and attestations. *over_index: one that counts is over the index, so that this must lead to the manifest. */
+/* Signatures and attestations. *over_index: one that counts is over the index, so that this must lead to the manifest.
+ */
 static bool check_claims(const struct policy *policy, const struct resolved *r, const struct image_subject *subject,
                          struct arena *a, struct verified_image *image, bool *over_index, struct err *e) {
     struct arena scratch;
@@ -74,9 +76,12 @@ bool trust_image(const struct config *config, const struct resolved *r, struct a
     return true;
 }
 
-bool trust_config(const struct config *config, const struct child *fetch, struct arena *a, struct verified_image *image,
-                  struct err *e) {
-    struct view bytes;
-    if (!fetcher_blob(fetch, &image->manifest.config, "config", CONFIG_MAX, config->deadline_ms, a, &bytes, e)) return false;
+bool trust_config(const struct config *config, const struct resolved *resolved, const struct child *fetch,
+                  struct arena *a, struct verified_image *image, struct err *e) {
+    struct view bytes = resolved->config; /* what fetcher_take_blob gave out has the digest that it was asked for */
+    bool same = digest_eq(&resolved->config_said.digest, &image->manifest.config.digest);
+    if ((!same || !bytes.n || bytes.n != image->manifest.config.size) &&
+        !fetcher_blob(fetch, &image->manifest.config, "config", CONFIG_MAX, config->deadline_ms, a, &bytes, e))
+        return false;
     return image_config_parse(bytes, image->manifest.layer_count, &config->platform, a, &image->config, e);
 }

@@ -4,6 +4,8 @@
 #include "sys/deadline.h"
 
 #include <fcntl.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <net/route.h>
@@ -82,12 +84,33 @@ static bool look(struct view wanted, struct net_interface *out, bool *carrier, c
     return found;
 }
 
+/* A socket on which the kernel tells of every change of an interface (rtnetlink(7)); -1: none. */
+static int open_changes(void) {
+    struct sockaddr_nl at = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
+    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+    if (fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof at) == 0) return fd;
+    if (fd >= 0) close(fd);
+    return -1;
+}
+
+/* Waits for a change, of which nothing more than that is read; true to look again. */
+static bool wait_change(int fd, int64_t deadline) {
+    char ignored[64];
+    if (fd < 0) return deadline_pause(deadline, 20);
+    if (!deadline_poll(fd, POLLIN, deadline)) return false;
+    while (recv(fd, ignored, sizeof ignored, MSG_DONTWAIT | MSG_TRUNC) > 0) {
+    }
+    return true;
+}
+
 bool net_find(struct view wanted, int timeout_ms, struct net_interface *out, struct err *e) {
     int64_t deadline = deadline_in(timeout_ms);
     char names[256];
     bool carrier = false, found;
+    int changes = open_changes();
     do found = look(wanted, out, &carrier, names, sizeof names);
-    while (!(found && carrier) && deadline_pause(deadline, 20));
+    while (!(found && carrier) && wait_change(changes, deadline));
+    if (changes >= 0) close(changes);
     if (found) return true;
     err_set(e, ERR_NETWORK, "no Ethernet interface%s%.*s after %d s; there are:%s", wanted.n ? " " : "",
             VIEW_ARG(wanted), timeout_ms / 1000, names[0] ? names : " none");

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -99,13 +100,20 @@ static bool verdict(const char *name, int status, bool late, struct err *e) {
     return err_set(e, ERR_SYSTEM, "the %s worker ended with status %d", duty, code);
 }
 
+/* Linux before 5.3 has no descriptors of processes, so there it looks every millisecond. */
+static void wait_for(const struct child *c, int *timeout_ms) {
+    struct pollfd p = {.fd = (int)syscall(SYS_pidfd_open, c->pid, 0), .events = POLLIN};
+    int n = poll(&p, p.fd >= 0, p.fd >= 0 ? *timeout_ms : 1);
+    *timeout_ms = p.fd >= 0 && n == 0 ? 0 : *timeout_ms - 1;
+    if (p.fd >= 0) close(p.fd);
+}
+
 bool proc_end(struct child *c, int timeout_ms, struct err *e) {
     if (c->pid <= 0) return true;
-    const struct timespec step = {0, 1000000};
     int status = 0;
     close_ends(c);
     pid_t done;
-    while ((done = reap(c, &status, WNOHANG)) == 0 && timeout_ms-- > 0) nanosleep(&step, NULL);
+    while ((done = reap(c, &status, WNOHANG)) == 0 && timeout_ms > 0) wait_for(c, &timeout_ms);
     const char *name = c->name;
     if (!done) proc_kill(c);
     *c = CHILD_NONE;

@@ -26,14 +26,16 @@
 #define UNPACK (1u << CONFINE_UNPACK | DEVICES)
 #define ADDRESS (1u << CONFINE_ADDRESS)
 #define READER (1u << CONFINE_READER)
-#define ALL (FETCH | UNPACK | ADDRESS | READER)
+#define DECODE (1u << CONFINE_DECODE)
+#define NO_FILES (ADDRESS | DECODE)
+#define ALL (FETCH | UNPACK | ADDRESS | READER | DECODE)
 #define NOBODY 65534u
 
 /* ---- descriptors and limits ---- */
 
 static void close_others(enum confine_role role) {
     const int fds[] = {WORKER_INPUT, WORKER_ROOM};
-    const unsigned roles[] = {UNPACK | ADDRESS, FETCH | UNPACK | READER};
+    const unsigned roles[] = {UNPACK | NO_FILES, FETCH | UNPACK | READER};
     for (size_t i = 0; i < 2; i++)
         if (!(roles[i] & 1u << role)) close(fds[i]);
     if (syscall(SYS_close_range, WORKER_ROOM + 1, ~0u, 0) == 0) return;
@@ -90,7 +92,7 @@ static bool landlock_enter(enum confine_role role, bool room, int abi, struct er
     uint64_t wanted = UNPACK & 1u << role ? 0xffff & ~(FS_EXECUTE | FS_MAKE_SOCK | FS_IOCTL_DEV)
                     : role == CONFINE_READER ? FS_READ_FILE | FS_READ_DIR : FS_READ_FILE;
     struct landlock_ruleset r = {known[(abi < 5 ? abi : 5) - 1], role == CONFINE_FETCH ? 1 : 3, 3};
-    uint64_t allowed = role == CONFINE_ADDRESS ? 0 : wanted & r.fs;
+    uint64_t allowed = NO_FILES & 1u << role ? 0 : wanted & r.fs;
     int rules = (int)syscall(SYS_landlock_create_ruleset, &r, abi < 4 ? 8 : abi < 6 ? 16 : 24, 0);
     if (rules < 0) return err_sys(e, "cannot make a Landlock ruleset");
     bool ok = true;
@@ -112,7 +114,7 @@ static bool enter_room(enum confine_role role, struct err *e) {
     if (!room && chdir("/")) return err_sys(e, "cannot leave the current directory");
     /* ABI 1 forbids all links between directories, which layers have: chroot alone is the better room then. */
     if (abi >= 1 && !(abi == 1 && rooted)) return landlock_enter(role, room, abi, e);
-    if (rooted || role == CONFINE_ADDRESS) return true;
+    if (rooted || NO_FILES & 1u << role) return true;
     errno = room ? refusal : ENOSYS;
     err_sys(e, "the worker cannot be confined: no Landlock in the kernel, and %s", room ? "no chroot" : "no room");
     return err_mend(e, "boot a kernel with Landlock (lsm=landlock,...), or run as root");
@@ -126,7 +128,7 @@ static bool drop_privileges(enum confine_role role, struct err *e) {
     uint64_t files = CAP(CHOWN) | CAP(DAC_OVERRIDE) | CAP(FOWNER) | CAP(FSETID) | CAP(SETFCAP);
     uint64_t keep = UNPACK & 1u << role ? files : role == CONFINE_READER ? CAP(DAC_READ_SEARCH) : 0;
     if (role == CONFINE_UNPACK_DEVICES) keep |= CAP(MKNOD); /* a whiteout needs no capability since Linux 5.8 */
-    bool nobody = geteuid() == 0 && (role == CONFINE_FETCH || role == CONFINE_ADDRESS);
+    bool nobody = geteuid() == 0 && (FETCH | NO_FILES) & 1u << role;
     /* These need CAP_SETPCAP; nothing is lost where it is missing, since nothing can be executed any more. */
     for (int cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
         if (cap > 63 || !(keep >> cap & 1)) prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
@@ -199,7 +201,8 @@ static const struct rule {
     R(mknodat, DEVICES), {SYS_mknodat, 1u << CONFINE_UNPACK, CHECK(no_device)},
     R(pwrite64, UNPACK), R(ftruncate, UNPACK), R(mkdirat, UNPACK), R(linkat, UNPACK), R(symlinkat, UNPACK),
     R(unlinkat, UNPACK), R(fchown, UNPACK), R(fchownat, UNPACK), R(fchmod, UNPACK), R(fchmodat, UNPACK),
-    R(utimensat, UNPACK), R(fsetxattr, UNPACK), R(fremovexattr, UNPACK),
+    R(utimensat, UNPACK), R(fsetxattr, UNPACK), R(fgetxattr, UNPACK),
+    R(fremovexattr, UNPACK), R(wait4, UNPACK), R(getegid, UNPACK),
     {SYS_socket, FETCH, CHECK(inet_socket)}, R(connect, FETCH), R(bind, FETCH), R(shutdown, FETCH),
     R(setsockopt, FETCH), R(getsockopt, FETCH), R(getsockname, FETCH), R(getpeername, FETCH),
     R(sendto, FETCH | ADDRESS), R(recvfrom, FETCH | ADDRESS), R(recvmsg, FETCH | ADDRESS),

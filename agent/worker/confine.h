@@ -16,6 +16,7 @@ enum confine_role {
     CONFINE_READER,  /* room: reads one directory (an OCI layout); no socket; host tool only */
     CONFINE_UNPACK_DEVICES, /* unpack as root where the policy has limits.allowDevices: it could make a node of any
                              * device and open it, unless the room's mount is nodev */
+    CONFINE_DECODE,  /* no file, no socket but the one it was given; reads the pipe with the compressed layer */
 };
 
 /* Descriptors every worker starts with. Everything else is closed. */
@@ -29,8 +30,9 @@ enum {
  * any case; an ordinary user makes a user namespace for that where the kernel lets him. Where it does not, Landlock
  * alone keeps him from all files outside, but not from changing mode or time of those that are his own.
  * CONFINE_FETCH without WORKER_ROOM: Landlock lets exactly /etc/resolv.conf and /etc/hosts be read (ordinary host).
- * CONFINE_ADDRESS has no room; where there is no Landlock, it has no system call that takes a path either.
- * As root: fetch and address become user 65534 and keep no capability, so their room must be open to others; reader
+ * CONFINE_ADDRESS and CONFINE_DECODE have no room; where there is no Landlock, they have no system call that takes a
+ * path either.
+ * As root: fetch, address and decode become user 65534 and keep no capability, so their room must be open to others; reader
  * keeps CAP_DAC_READ_SEARCH; unpack what making files of any owner takes.
  * ERR_SYSTEM when neither chroot nor Landlock could be had, naming what the kernel said; nothing hostile may be read
  * then. */

@@ -159,9 +159,9 @@ static bool look(struct connection *c, struct view *bytes, struct err *e) {
     c->from += taken;
     if (c->from == c->to) {
         c->from = c->to = 0;
-        if (!receive_some(c, c->tls.in, sizeof c->tls.in, &c->to, e)) return false;
+        if (!receive_some(c, c->plain, sizeof c->plain, &c->to, e)) return false;
     }
-    *bytes = view_of(c->tls.in + c->from, c->to - c->from);
+    *bytes = view_of(c->plain + c->from, c->to - c->from);
     return true;
 }
 

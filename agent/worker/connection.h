@@ -19,9 +19,10 @@ struct connection {
     size_t ip_n;
     int64_t deadline_ms; /* monotonic, of the message being read; 0: none but silence */
     size_t taken;        /* of the bytes last looked at; they stay in place until the next look */
-    size_t from, to;     /* plain HTTP: what tls.in holds */
+    size_t from, to;     /* plain HTTP: what `plain` holds */
     uint8_t head[HTTP_HEAD_MAX];
     struct tls tls;
+    uint8_t plain[128 << 10]; /* plain HTTP; never touched otherwise */
 };
 
 /* Ready for a request to this origin: kept open from before, or new. Zeroed memory with fd -1 is a connection. */

@@ -2,24 +2,26 @@
 #include "worker/decompress.h"
 
 #include "base/limits.h"
+#include "worker/gunzip.h"
 
 #include <errno.h>
 #include <unistd.h>
+#include <zstd.h>
 #include <zstd_errors.h>
 
 bool decompress_open(struct decompress *d, enum layer_compression compression, int fd, uint64_t bytes_max,
                      struct err *e) {
     d->compression = compression;
     d->fd = fd;
+    d->out = d->own;
     d->bytes_max = bytes_max;
     d->bytes = d->at = d->have = 0;
     d->input_ended = d->ended = false;
     d->inside = compression != LAYER_PLAIN;
-    d->gzip = (z_stream){0};
+    d->gzip = NULL;
     d->zstd = NULL;
-    hash_init(&d->hash, HASH_SHA256);
     bool ok = true;
-    if (compression == LAYER_GZIP) ok = inflateInit2(&d->gzip, 16 + MAX_WBITS) == Z_OK; /* 16: gzip alone, not zlib */
+    if (compression == LAYER_GZIP) ok = (d->gzip = gunzip_new()) != NULL;
     if (compression == LAYER_ZSTD)
         ok = (d->zstd = ZSTD_createDCtx()) &&
              !ZSTD_isError(ZSTD_DCtx_setParameter(d->zstd, ZSTD_d_windowLogMax, ZSTD_WINDOW_LOG_MAX));
@@ -27,12 +29,11 @@ bool decompress_open(struct decompress *d, enum layer_compression compression, i
 }
 
 void decompress_close(struct decompress *d) {
-    if (d->compression == LAYER_GZIP) inflateEnd(&d->gzip);
+    gunzip_free(d->gzip);
     ZSTD_freeDCtx(d->zstd);
+    d->gzip = NULL;
     d->zstd = NULL;
 }
-
-void decompress_diff_id(const struct decompress *d, uint8_t out[static 32]) { hash_final(&d->hash, out); }
 
 static bool refill(struct decompress *d, struct err *e) {
     ssize_t n;
@@ -52,24 +53,17 @@ static bool broken(uint64_t bytes, const char *format, const char *why, struct e
 
 /* One step from in[at..have) to out[*n..]. Either may stand still; both do at a truncated end. */
 static bool step_gzip(struct decompress *d, size_t *n, struct err *e) {
-    z_stream *z = &d->gzip;
-    z->next_in = d->in + d->at;
-    z->avail_in = (uInt)(d->have - d->at);
-    z->next_out = d->out + *n;
-    z->avail_out = (uInt)(sizeof d->out - *n);
-    int r = inflate(z, Z_NO_FLUSH);
-    d->at = d->have - z->avail_in;
-    *n = sizeof d->out - z->avail_out;
-    d->inside = r != Z_STREAM_END;
-    if (r == Z_STREAM_END) inflateReset(z);
-    if (r == Z_MEM_ERROR) return err_set(e, ERR_SYSTEM, "no memory to decompress with");
-    if (r == Z_OK || r == Z_BUF_ERROR || r == Z_STREAM_END) return true;
-    return broken(d->bytes + *n, "gzip", z->msg ? z->msg : "damaged", e);
+    struct view in = view_of(d->in + d->at, d->have - d->at);
+    const char *fault;
+    bool ok = gunzip_step(d->gzip, &in, d->out, DECOMPRESS_BLOCK, n, &d->inside, &fault);
+    d->at = d->have - in.n;
+    if (ok) return true;
+    return fault ? broken(d->bytes + *n, "gzip", fault, e) : err_set(e, ERR_SYSTEM, "no memory to decompress with");
 }
 
 static bool step_zstd(struct decompress *d, size_t *n, struct err *e) {
     ZSTD_inBuffer in = {d->in, d->have, d->at};
-    ZSTD_outBuffer out = {d->out, sizeof d->out, *n};
+    ZSTD_outBuffer out = {d->out, DECOMPRESS_BLOCK, *n};
     size_t r = ZSTD_decompressStream(d->zstd, &out, &in);
     d->at = in.pos;
     *n = out.pos;
@@ -83,7 +77,7 @@ static bool step_zstd(struct decompress *d, size_t *n, struct err *e) {
 }
 
 static void step_plain(struct decompress *d, size_t *n) {
-    struct view more = view_first(view_of(d->in + d->at, d->have - d->at), sizeof d->out - *n);
+    struct view more = view_first(view_of(d->in + d->at, d->have - d->at), DECOMPRESS_BLOCK - *n);
     memcpy(d->out + *n, more.p, more.n);
     d->at += more.n;
     *n += more.n;
@@ -98,7 +92,7 @@ static bool step(struct decompress *d, size_t *n, struct err *e) {
 
 bool decompress_next(struct decompress *d, struct view *out, struct err *e) {
     size_t n = 0;
-    while (n < sizeof d->out && !d->ended) {
+    while (n < DECOMPRESS_BLOCK && !d->ended) {
         if (d->at == d->have && !d->input_ended && !refill(d, e)) return false;
         size_t at = d->at, before = n;
         if (d->at == d->have && !d->inside) d->ended = true;
@@ -114,6 +108,5 @@ bool decompress_next(struct decompress *d, struct view *out, struct err *e) {
     }
     d->bytes += n;
     *out = view_of(d->out, n);
-    hash_update(&d->hash, *out);
     return true;
 }

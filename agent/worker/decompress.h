@@ -1,4 +1,4 @@
-/* decompress: a layer's compressed bytes from a descriptor, as blocks of its tar, with the diffID computed on the way.
+/* decompress: a layer's compressed bytes from a descriptor, as blocks of its tar.
  *
  * gzip (RFC 1952): several members allowed; each needs its trailer, and nothing else may follow. zstd (RFC 8878):
  * several frames and skippable frames; the window is at most 2^ZSTD_WINDOW_LOG_MAX. */
@@ -7,11 +7,10 @@
 
 #include "base/err.h"
 #include "base/view.h"
-#include "crypto/hash.h"
 #include "oci/manifest.h"
 
-#include <zlib.h>
-#include <zstd.h>
+/* A few of these and the decoders' tables lie in a core's cache together; with more, every byte comes from memory. */
+#define DECOMPRESS_BLOCK (128u << 10)
 
 struct decompress {
     enum layer_compression compression;
@@ -19,12 +18,12 @@ struct decompress {
     uint64_t bytes_max, bytes; /* uncompressed: allowed, and given out so far */
     bool input_ended, ended;
     bool inside; /* a member or frame is not complete, or none was seen yet */
-    z_stream gzip;
-    ZSTD_DCtx *zstd;
-    struct hash hash;
+    struct gunzip *gzip;
+    struct ZSTD_DCtx_s *zstd;
     size_t at, have; /* rest of `in` */
     uint8_t in[128 << 10];
-    uint8_t out[256 << 10];
+    uint8_t *out; /* DECOMPRESS_BLOCK bytes for the next block: `own`, unless the caller sets another place */
+    uint8_t own[DECOMPRESS_BLOCK];
 };
 
 /* ERR_SYSTEM when out of memory. The struct is large (it holds the buffers); it needs no zeroing. */
@@ -34,8 +33,6 @@ bool decompress_open(struct decompress *d, enum layer_compression compression, i
  * ERR_FORMAT: broken, truncated or trailing bytes. ERR_POLICY: more than bytes_max. ERR_SYSTEM: reading failed, or out
  * of memory. */
 bool decompress_next(struct decompress *d, struct view *out, struct err *e);
-/* SHA-256 of everything given out. */
-void decompress_diff_id(const struct decompress *d, uint8_t out[static 32]);
 void decompress_close(struct decompress *d);
 
 #endif

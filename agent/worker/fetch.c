@@ -16,6 +16,8 @@ struct session {
     struct arena arena;  /* of one request */
     uint64_t statements; /* bytes of them that may still be handed over */
     struct writer frame; /* FRAME_MAX bytes: a request as received, then blob bytes on their way out */
+    struct writer end;   /* payload of the answer's FRAME_END */
+    uint8_t end_bytes[8 + DIGEST_TEXT_SIZE];
 };
 
 bool fetch_send(enum frame_type type, struct view head, struct view body, struct err *e) {
@@ -44,6 +46,16 @@ static bool send_manifest(struct session *s, struct view reference, struct view 
     return fetch_send(FRAME_OBJECT, *type, (struct view){0}, e) && fetch_send_data(*bytes, e);
 }
 
+/* So that the monitor can ask for the config while signatures are still looked for. */
+static void hint_config(struct session *s, struct view manifest) {
+    struct manifest m;
+    struct err ignored;
+    char digest[DIGEST_TEXT_SIZE];
+    if (!manifest_parse(manifest, &s->arena, &m, &ignored)) return;
+    write_le64(&s->end, m.config.size);
+    write_text(&s->end, digest_text(&m.config.digest, digest));
+}
+
 /* What cannot be read here is no error here: the monitor gets the bytes and says what is wrong with them. */
 static bool resolve(struct session *s, struct view reference, struct err *e) {
     struct view bytes, type;
@@ -56,11 +68,14 @@ static bool resolve(struct session *s, struct view reference, struct err *e) {
         if (!view_to_str(v[i], text[i], sizeof text[i])) return err_set(e, ERR_FORMAT, "a malformed platform");
     struct platform want = {text[0], text[1], text[2]};
     if (!send_manifest(s, reference, &bytes, &type, e)) return false;
-    if (!manifest_kind_of(bytes, type, &s->arena, &kind, &ignored) || kind != MANIFEST_INDEX ||
-        !index_select(bytes, &want, &s->arena, &child, &ignored))
-        return true;
-    char digest[DIGEST_TEXT_SIZE];
-    return send_manifest(s, view_str(digest_text(&child.digest, digest)), &bytes, &type, e);
+    if (!manifest_kind_of(bytes, type, &s->arena, &kind, &ignored)) return true;
+    if (kind == MANIFEST_INDEX) {
+        char digest[DIGEST_TEXT_SIZE];
+        if (!index_select(bytes, &want, &s->arena, &child, &ignored)) return true;
+        if (!send_manifest(s, view_str(digest_text(&child.digest, digest)), &bytes, &type, e)) return false;
+    }
+    hint_config(s, bytes);
+    return true;
 }
 
 static bool signatures(struct session *s, struct view request, struct err *e) {
@@ -69,7 +84,7 @@ static bool signatures(struct session *s, struct view request, struct err *e) {
     struct digest image;
     if (r.bad) return err_set(e, ERR_FORMAT, "a malformed request for signatures");
     return digest_parse(r.rest, &image, e) &&
-           signatures_find(s->ops, s->state, &image, flags & SIGNATURES_ATTESTATIONS, &s->arena, &s->statements, e);
+           signatures_find(s->ops, s->state, &image, flags, &s->arena, &s->statements, e);
 }
 
 static bool flush(struct session *s, struct err *e) {
@@ -78,8 +93,10 @@ static bool flush(struct session *s, struct err *e) {
     return n == 0 || fetch_send(FRAME_DATA, view_of(s->frame.p, n), (struct view){0}, e);
 }
 
+/* Small pieces, as TLS records are, go out together; large ones at once, without a copy. */
 static bool pass_on(void *state, struct view bytes, struct err *e) {
     struct session *s = state;
+    if (s->frame.n == 0 && bytes.n >= FRAME_MAX / 4) return fetch_send_data(bytes, e);
     for (struct view part; bytes.n; bytes = view_skip(bytes, part.n)) {
         part = view_first(bytes, s->frame.size - s->frame.n);
         write_bytes(&s->frame, part);
@@ -103,6 +120,7 @@ static bool answer(struct session *s, const struct frame *request, struct err *e
     char reference[TAG_MAX + 1] = ""; /* as above */
     if (request->type == FRAME_BLOB) return blob(s, request->payload, e);
     if (request->type == FRAME_SIGNATURES) return signatures(s, request->payload, e);
+    if (request->type == FRAME_CONNECT) return !s->ops->connect || s->ops->connect(s->state, e);
     if (!view_to_str(request->payload, reference, sizeof reference))
         return err_set(e, ERR_FORMAT, "a malformed request");
     if (request->type == FRAME_RESOLVE) return resolve(s, view_str(reference), e);
@@ -137,9 +155,10 @@ int fetch_main(int role, const struct source_ops *ops, void *state) {
     ok = ok && begin(&s, &request, &keep, &e);
     if (!ok) frame_send_error(WORKER_CONTROL, &e, &ignored);
     while (ok) {
+        s.end = writer_of(s.end_bytes, sizeof s.end_bytes);
         bool answered = arena_make(&s.arena, REQUEST_ARENA, &e) && answer(&s, &request, &e);
         arena_drop(&s.arena);
-        ok = answered ? fetch_send(FRAME_END, (struct view){0}, (struct view){0}, &ignored)
+        ok = answered ? fetch_send(FRAME_END, writer_view(&s.end), (struct view){0}, &ignored)
                       : frame_send_error(WORKER_CONTROL, &e, &ignored);
         ok = ok && frame_receive(WORKER_CONTROL, s.frame.p, s.frame.size, 0, &request, &ignored);
     }

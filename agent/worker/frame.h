@@ -18,7 +18,8 @@ enum frame_type {
     /* monitor -> fetch worker */
     FRAME_SOURCE = 1, /* struct fetch_source (worker/job.h): once, first */
     FRAME_CA,         /* PEM text, appended; before the first request */
-    FRAME_RESOLVE,    /* tag or digest text -> OBJECT DATA.. [OBJECT DATA..] END */
+    FRAME_RESOLVE,    /* tag or digest text -> OBJECT DATA.. [OBJECT DATA..] END, whose payload is u64le size and digest
+                       * text of the config as the worker read them, or empty */
     FRAME_SIGNATURES, /* u8 flags, digest text -> (SIGNATURE DATA..).. END */
     FRAME_BLOB,       /* u64le size, digest text -> DATA.. END */
     /* fetch worker -> monitor */
@@ -34,11 +35,15 @@ enum frame_type {
     FRAME_UNPACKED,   /* struct unpack_result: diffID, bytes, entries */
     /* address worker -> monitor */
     FRAME_LEASE,      /* struct lease */
+    /* monitor -> fetch worker */
+    FRAME_CONNECT,    /* -> END: have a connection ready for the next request */
     FRAME_TYPE_MAX
 };
 
 /* Flags of FRAME_SIGNATURES. */
 #define SIGNATURES_ATTESTATIONS 1u /* wanted too: the .att tag, and statements above SIGNATURE_PAYLOAD_MAX */
+#define SIGNATURES_TAGS 2u         /* only what is at tags; with neither of these two, or both: everything */
+#define SIGNATURES_REFERRERS 4u    /* only what refers to the image */
 
 struct frame {
     enum frame_type type;

@@ -466,8 +466,9 @@ static bool try_endpoint(struct registry *r, struct query *q, int retries, struc
     }
 }
 
-/* Asks mirrors, then home. A mirror's list of signatures may be empty where home's is not (caches do not mirror such lists), so home is asked
- * too; where home is out of reach, the mirror's "none" stands: fewer signatures can only cause a refusal. */
+/* Asks mirrors, then home. A mirror's list of signatures may be empty where home's is not (caches do not mirror such
+ * lists), so home is asked too; where home is out of reach, the mirror's "none" stands: fewer signatures can only cause
+ * a refusal. */
 static bool try_all(struct registry *r, struct query *q, struct err *e) {
     char failures[100] = "";
     size_t n = 0, home = r->source.endpoint_count - 1;
@@ -548,7 +549,21 @@ static bool registry_referrers(void *state, struct view subject, struct arena *a
     return true;
 }
 
-const struct source_ops registry_ops = {registry_open, registry_manifest, registry_referrers, registry_blob};
+/* To the first endpoint; what it speaks is known then, too. */
+static bool registry_connect(void *state, struct err *e) {
+    struct registry *r = state;
+    struct query q = {.reference = VIEW("-")};
+    struct url u;
+    r->last = 0;
+    do {
+        if (!endpoint_url(r, &q, &u, e)) return false;
+        if (connection_open(&r->connections[0], &u, &r->trust, e)) return true;
+    } while (fall_back(r, &q, &u, e));
+    return false;
+}
+
+const struct source_ops registry_ops = {registry_open, registry_manifest, registry_referrers, registry_blob,
+                                        registry_connect};
 
 bool registry_make(void (*note_text)(const char *text), void **state, struct err *e) {
     struct arena a;

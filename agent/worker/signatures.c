@@ -245,16 +245,18 @@ static bool open_referrers(struct search *s, const struct digest *image, struct 
     return true;
 }
 
-bool signatures_find(const struct source_ops *ops, void *state, const struct digest *image, bool attestations,
+bool signatures_find(const struct source_ops *ops, void *state, const struct digest *image, unsigned flags,
                      struct arena *a, uint64_t *statements, struct err *e) {
     struct search s = {.ops = ops,
                        .state = state,
-                       .attestations = attestations,
+                       .attestations = flags & SIGNATURES_ATTESTATIONS,
                        .lists = a,
                        .download = DOWNLOAD_MAX,
                        .statements = statements};
+    bool all = !(flags & (SIGNATURES_TAGS | SIGNATURES_REFERRERS));
+    bool tags = all || flags & SIGNATURES_TAGS, referrers = all || flags & SIGNATURES_REFERRERS;
     digest_text(image, s.image);
-    return (open_tag(&s, AT_SIG, ".sig", e) && (!attestations || open_tag(&s, AT_ATT, ".att", e)) &&
-            open_referrers(&s, image, e)) ||
+    return ((!tags || (open_tag(&s, AT_SIG, ".sig", e) && (!s.attestations || open_tag(&s, AT_ATT, ".att", e)))) &&
+            (!referrers || open_referrers(&s, image, e))) ||
            err_in(e, "signatures");
 }

@@ -13,10 +13,10 @@
 
 #include "worker/worker.h"
 
-/* Answers FRAME_SIGNATURES but for its END. `attestations`: they are wanted too. *statements: bytes of statements that
+/* Answers FRAME_SIGNATURES but for its END. `flags`: that frame's. *statements: bytes of statements that
  * may still be handed over, of all requests together. Errors: more than SIGNATURES_MAX candidates, or REFERRERS_MAX
  * referrers. */
-bool signatures_find(const struct source_ops *ops, void *state, const struct digest *image, bool attestations,
+bool signatures_find(const struct source_ops *ops, void *state, const struct digest *image, unsigned flags,
                      struct arena *a, uint64_t *statements, struct err *e);
 
 #endif

@@ -1,6 +1,7 @@
 /* see tls.h */
 #include "worker/tls.h"
 
+#include "crypto/hash.h"
 #include "format/pem.h"
 #include "worker/certificate.h"
 
@@ -200,18 +201,26 @@ static bool run(struct tls *t, unsigned target, bool *closed, struct err *e) {
             return true;
         } else if (state & BR_SSL_RECVREC) {
             unsigned char *p = br_ssl_engine_recvrec_buf(engine, &n);
-            if (!t->io.receive(t->io.state, p, n, &done, e)) return false;
-            if (done == 0) return explain(t, BR_ERR_IO, e);
-            if (!t->heard && (p[0] < 20 || p[0] > 23)) return explain(t, BR_ERR_BAD_VERSION, e);
-            t->heard = true;
+            if (t->ahead_n == 0) {
+                /* The engine asks for a record's head alone; what follows comes along, to the place where it is wanted
+                 * next. The little that belongs to the record after that is moved below: `p` is never behind it. */
+                if (!t->io.receive(t->io.state, p, (size_t)(t->in + sizeof t->in - p), &done, e)) return false;
+                if (done == 0) return explain(t, BR_ERR_IO, e);
+                if (!t->heard && (p[0] < 20 || p[0] > 23)) return explain(t, BR_ERR_BAD_VERSION, e);
+                t->heard = true;
+                t->ahead = p;
+                t->ahead_n = done;
+            }
+            done = n < t->ahead_n ? n : t->ahead_n;
+            if (p != t->ahead) memmove(p, t->ahead, done);
+            t->ahead += done;
+            t->ahead_n -= done;
             br_ssl_engine_recvrec_ack(engine, done);
         } else {
             return err_set(e, ERR_FORMAT, "%s sends while it should listen", t->host);
         }
     }
 }
-
-static const br_hash_class *const hashes[] = {&br_sha256_vtable, &br_sha384_vtable, &br_sha512_vtable};
 
 static void configure(struct tls *t) {
     static const uint16_t suites[] = {
@@ -231,7 +240,7 @@ static void configure(struct tls *t) {
     br_ssl_engine_set_default_aes_gcm(engine); /* AES-NI and PCLMUL where the processor has them */
     br_ssl_engine_set_prf_sha256(engine, &br_tls12_sha256_prf);
     br_ssl_engine_set_prf_sha384(engine, &br_tls12_sha384_prf);
-    for (int i = 0; i < 3; i++) br_ssl_engine_set_hash(engine, br_sha256_ID + i, hashes[i]);
+    for (int i = HASH_SHA256; i <= HASH_SHA512; i++) br_ssl_engine_set_hash(engine, br_sha256_ID + i, hash_class(i));
     br_ssl_engine_set_buffers_bidi(engine, t->in, sizeof t->in, t->out, sizeof t->out);
 }
 
@@ -239,11 +248,11 @@ static void configure_x509(struct tls *t, const struct tls_trust *trust, struct 
     br_ssl_engine_context *engine = &t->client.eng;
     br_x509_minimal_context *minimal = &t->x509.minimal;
     int64_t now = time(NULL);
-    br_x509_minimal_init(minimal, &br_sha256_vtable, trust->anchors, trust->count);
+    br_x509_minimal_init(minimal, hash_class(HASH_SHA256), trust->anchors, trust->count);
     br_x509_minimal_set_rsa(minimal, br_ssl_engine_get_rsavrfy(engine));
     br_x509_minimal_set_ecdsa(minimal, br_ssl_engine_get_ec(engine), br_ssl_engine_get_ecdsa(engine));
     br_x509_minimal_set_minrsa(minimal, 2048 / 8);
-    for (int i = 0; i < 3; i++) br_x509_minimal_set_hash(minimal, br_sha256_ID + i, hashes[i]);
+    for (int i = HASH_SHA256; i <= HASH_SHA512; i++) br_x509_minimal_set_hash(minimal, br_sha256_ID + i, hash_class(i));
     br_x509_minimal_set_time(minimal, (uint32_t)(now / 86400 + 719528),
                              (uint32_t)(now % 86400)); /* days since 0-01-01 */
     t->x509.vtable = &tls_x509_class;
@@ -257,6 +266,7 @@ bool tls_open(struct tls *t, const struct tls_trust *trust, const char *host, st
     t->io = io;
     t->host = host;
     t->heard = t->resumable = false;
+    t->ahead_n = 0;
     if (!resume) configure(t);
     configure_x509(t, trust, ip);
     uint8_t seed[32];

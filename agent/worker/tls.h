@@ -45,6 +45,8 @@ struct tls {
     const char *host; /* the caller's, for messages */
     bool resumable;   /* the last handshake was completed */
     bool heard;       /* the peer's first byte was that of a TLS record */
+    const uint8_t *ahead; /* in `in`: received and not yet given to the engine */
+    size_t ahead_n;
     uint8_t in[BR_SSL_BUFSIZE_INPUT], out[BR_SSL_BUFSIZE_OUTPUT];
 };
 

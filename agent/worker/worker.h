@@ -26,9 +26,11 @@ struct source_ops {
     /* A blob, streamed to `sink` in order; exactly `size` bytes or an error. The source retries and resumes by itself. */
     bool (*blob)(void *state, struct view digest, uint64_t size,
                  bool (*sink)(void *sink_state, struct view bytes, struct err *e), void *sink_state, struct err *e);
+    /* Makes what the first request would have to wait for anyway; may be NULL. */
+    bool (*connect)(void *state, struct err *e);
 };
 
-/* The fetch worker's loop: confines itself with `role`, then answers FRAME_RESOLVE, FRAME_SIGNATURES and FRAME_BLOB until the socket closes.
+/* The fetch worker's loop: confines itself with `role`, then answers requests until the socket closes.
  * Never returns an error to its parent other than as FRAME_ERROR. Exit status 0. */
 int fetch_main(int role, const struct source_ops *ops, void *state);
 

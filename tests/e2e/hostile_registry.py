@@ -242,7 +242,7 @@ class Registry:
         self.blobs, self.manifests, self.requests, self.rules = {}, {}, [], []
         self.referrers = None
         self.closing = threading.Event()
-        self.context = None
+        self.context, self.tls = None, tls
         if tls:
             self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self.context.load_cert_chain(*tls)

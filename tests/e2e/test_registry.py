@@ -283,6 +283,31 @@ def test_kept_connection_that_the_server_closed(registry, worker):
     assert w.blob(sha256(b"hello"), 5) == b"hello" and not w.notes  # no fault: asked again at once
 
 
+def test_session_resumed(registry, worker):
+    """A server that keeps sessions by their ID, and ends each connection: one full handshake, then short ones."""
+    registry.context.options |= ssl.OP_NO_TICKET
+    registry.on("/manifests/v", lambda c, q, r: hostile.honest(c, q, r) and False)
+    w = worker(registry)
+    for _ in range(5):
+        assert w.resolve("v")
+    assert w.blob(sha256(b"hello"), 5) == b"hello"
+    stats = registry.context.session_stats()
+    assert registry.connections == 6 and stats["accept_good"] == 6 and stats["hits"] == 5, stats
+
+
+def test_session_forgotten(registry, worker):
+    """The server has lost the session: a full handshake again, and no fault."""
+    registry.context.options |= ssl.OP_NO_TICKET
+    registry.on("/manifests/v", lambda c, q, r: hostile.honest(c, q, r) and False)
+    w = worker(registry)
+    assert w.resolve("v")
+    fresh = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    fresh.load_cert_chain(*registry.tls)
+    registry.context = fresh
+    assert w.resolve("v") and w.resolve("v") and not w.notes
+    assert fresh.session_stats()["hits"] < fresh.session_stats()["accept_good"]
+
+
 # ---- Try again ---------------------------------------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 #include "fuzz_lib.h"
 
 #include "tools/merge.h"
+#include "worker/decompress.h"
 #include "worker/untar.h"
 
 #include <fcntl.h>
@@ -45,6 +46,14 @@ static void mend_checksum(uint8_t *h)
     snprintf((char *)h + 148, 8, "%06o", sum);
 }
 
+static bool next_block(void *state, struct view *out, bool *ended, struct err *e)
+{
+    struct decompress *d = state;
+    bool ok = decompress_next(d, out, e);
+    *ended = ok && d->ended;
+    return ok;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
     static struct decompress input;
@@ -67,8 +76,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
         abort();
     free(copy);
     struct unpack_job job = {LAYER_PLAIN, 1 << 24, 64, false, geteuid() == 0 && (p[0] & 1), p[0] & 2};
+    struct untar_input in = {next_block, &input, false};
+    umask(0);
     if (decompress_open(&input, job.compression, file, job.bytes_max, &e))
-        untar(room, &job, &input, &result, &e);
+        untar(room, &job, &in, &result, &e);
     decompress_close(&input);
     if (!merge_clear(room, &e)) {
         fprintf(stderr, "%s\n", e.text);

@@ -4,8 +4,10 @@
 
 #include "lib.h"
 
+#include "crypto/hash.h"
 #include "oci/layer.h"
 #include "tools/merge.h"
+#include "worker/decompress.h"
 #include "worker/untar.h"
 
 #include <fcntl.h>
@@ -150,7 +152,18 @@ __attribute__((unused)) static void place_check(void)
     CHECK(fstatat(place, ".", &s, 0) == 0 && s.st_nlink == 4);
 }
 
+// One process here does what the unpack worker's two do (worker/decoder.h).
 static struct decompress input;
+static struct hash input_hash;
+__attribute__((unused)) static bool input_next(void *state, struct view *out, bool *ended, struct err *e)
+{
+    (void)state;
+    bool ok = decompress_next(&input, out, e);
+    *ended = ok && input.ended;
+    if (ok)
+        hash_update(&input_hash, *out);
+    return ok;
+}
 static struct unpack_result result;
 static struct unpack_job job;
 
@@ -166,7 +179,14 @@ __attribute__((unused)) static bool unpack_into(int room, struct view bytes)
     if (file < 0)
         file = memfd_create("layer", MFD_CLOEXEC);
     CHECK(ftruncate(file, 0) == 0 && pwrite(file, bytes.p, bytes.n, 0) == (ssize_t)bytes.n && lseek(file, 0, SEEK_SET) == 0);
-    bool ok = decompress_open(&input, job.compression, file, job.bytes_max, &err) && untar(room, &job, &input, &result, &err);
+    struct untar_input in = {input_next, NULL, false};
+    umask(0);
+    hash_init(&input_hash, HASH_SHA256);
+    bool ok = decompress_open(&input, job.compression, file, job.bytes_max, &err) && untar(room, &job, &in, &result, &err);
+    if (ok) {
+        result.bytes = input.bytes;
+        hash_final(&input_hash, result.diff_id);
+    }
     decompress_close(&input);
     return ok;
 }

@@ -80,6 +80,7 @@ TEST(each_role)
         {CONFINE_UNPACK, -SIGSYS, -SIGSYS, REFUSED, 0, 0},
         {CONFINE_ADDRESS, -SIGSYS, -SIGSYS, -SIGSYS, -SIGSYS, -SIGSYS},
         {CONFINE_READER, -SIGSYS, -SIGSYS, REFUSED, 0, -SIGSYS},
+        {CONFINE_DECODE, -SIGSYS, -SIGSYS, -SIGSYS, -SIGSYS, -SIGSYS},
     };
     prepare();
     if (run(CONFINE_UNPACK, act_nothing) == NOT_CONFINED && geteuid() != 0)

@@ -4,6 +4,8 @@
 #include "crypto/hash.h"
 #include "crypto/wipe.h"
 
+#include <bearssl_hmac.h>
+
 // FIPS 180-4 examples (csrc.nist.gov, "SHA_All.pdf") and the empty message.
 static const struct {
     enum hash_alg alg;
@@ -37,46 +39,133 @@ TEST(examples)
     CHECK(hash_size(HASH_SHA256) == 32 && hash_size(HASH_SHA384) == 48 && hash_size(HASH_SHA512) == 64);
 }
 
+// The classes to be held against each other: the portable one, what hash_init takes, and the SHA instructions where they are.
+static const br_hash_class *classes[3] = {&br_sha256_vtable};
+static size_t classes_n;
+
+static void find_classes(void)
+{
+    classes_n = 1;
+    classes[classes_n++] = hash_class(HASH_SHA256);
+    if (hash_has_sha_ni())
+        classes[classes_n++] = &hash_sha256_ni;
+}
+
 TEST(million_a)
 {
-    struct hash h;
-    uint8_t out[32];
     char piece[1000];
     memset(piece, 'a', sizeof piece);
-    for (int ni = 0; ni < 2; ni++) {
-        hash_init(&h, HASH_SHA256);
-        if (!ni)
-            h.sha_ni = false;
+    find_classes();
+    for (size_t k = 0; k < classes_n; k++) {
+        br_hash_compat_context c;
+        uint8_t out[32];
+        classes[k]->init(&c.vtable);
+        CHECK(c.vtable == classes[k]);
         for (int i = 0; i < 1000; i++)
-            hash_update(&h, view_of(piece, sizeof piece));
-        hash_final(&h, out);
+            classes[k]->update(&c.vtable, piece, sizeof piece);
+        classes[k]->out(&c.vtable, out);
         CHECK(is_hex(out, HASH_SHA256, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"));
     }
 }
 
-// Both ways of computing SHA-256 agree, at every length, wherever the pieces are cut and however they are aligned.
-TEST(pieces)
+static uint8_t message[9000];
+static uint32_t dice = 1;
+
+static size_t roll(size_t below) // the same numbers in each run
 {
-    static uint8_t message[700];
+    dice = dice * 1664525 + 1013904223;
+    return (size_t)(((uint64_t)(dice >> 8) * below) >> 24);
+}
+
+static void fill(void)
+{
     for (size_t i = 0; i < sizeof message; i++)
         message[i] = (uint8_t)(i * 131 + (i >> 3));
-    for (size_t n = 0; n <= 600; n += n < 200 ? 1 : 37) {
-        for (size_t cut = 0; cut <= n; cut += n < 140 ? 1 : 29) {
-            struct hash plain, fast;
-            uint8_t a[32], b[32], c[32];
-            hash_init(&plain, HASH_SHA256);
-            hash_init(&fast, HASH_SHA256);
-            plain.sha_ni = false;
-            hash_update(&plain, view_of(message + 3, n));
-            hash_update(&fast, view_of(message + 3, cut));
-            hash_final(&fast, c);
-            hash_update(&fast, (struct view){0});
-            hash_update(&fast, view_of(message + 3 + cut, n - cut));
-            hash_final(&plain, a);
-            hash_final(&fast, b);
-            CHECK(memcmp(a, b, 32) == 0);
-            if (cut < n)
-                CHECK(memcmp(a, c, 32) != 0);
+}
+
+// All ways of computing SHA-256 agree, at every length, wherever the pieces are cut and however they are aligned; `out` changes nothing.
+static void same(size_t at, size_t n, const size_t *cuts, size_t cuts_n)
+{
+    uint8_t want[32], got[32];
+    br_hash_compat_context plain;
+    br_sha256_init(&plain.sha256);
+    br_sha256_update(&plain.sha256, message + at, n);
+    br_sha256_out(&plain.sha256, want);
+    for (size_t k = 1; k < classes_n; k++) {
+        br_hash_compat_context c;
+        size_t done = 0;
+        memset(&c, 0xaa, sizeof c);
+        classes[k]->init(&c.vtable);
+        for (size_t i = 0; i < cuts_n; i++) {
+            classes[k]->update(&c.vtable, message + at + done, cuts[i] - done);
+            classes[k]->out(&c.vtable, got);
+            done = cuts[i];
+        }
+        classes[k]->update(&c.vtable, message + at + done, n - done);
+        classes[k]->out(&c.vtable, got);
+        CHECK(memcmp(want, got, 32) == 0);
+        CHECK(c.sha256.count == n && c.vtable == classes[k]);
+    }
+}
+
+TEST(pieces)
+{
+    fill();
+    find_classes();
+    for (size_t n = 0; n <= 600; n += n < 200 ? 1 : 37)
+        for (size_t cut = 0; cut <= n; cut += n < 140 ? 1 : 29)
+            same(3, n, &cut, 1);
+}
+
+TEST(random_pieces)
+{
+    fill();
+    find_classes();
+    for (int round = 0; round < 3000; round++) {
+        size_t cuts[12], cuts_n = roll(13), at = roll(64), n = roll(round % 4 ? 700 : sizeof message - 64);
+        for (size_t i = 0; i < cuts_n; i++) {
+            size_t from = i ? cuts[i - 1] : 0;
+            cuts[i] = from + roll(2) * roll(n - from + 1); // half of the pieces are empty
+        }
+        same(at, n, cuts, cuts_n);
+    }
+}
+
+// What BearSSL does with a class besides hashing: saving and restoring states (multihash in TLS), HMAC, and reading the descriptor.
+TEST(as_a_bearssl_class)
+{
+    fill();
+    find_classes();
+    for (size_t k = 1; k < classes_n; k++) {
+        CHECK(classes[k]->desc == br_sha256_vtable.desc && classes[k]->context_size == br_sha256_vtable.context_size);
+        for (size_t n = 0; n < 400; n += 7) {
+            br_multihash_context a, b;
+            uint8_t x[32], y[32];
+            br_multihash_zero(&a);
+            br_multihash_zero(&b);
+            br_multihash_setimpl(&a, br_sha256_ID, &br_sha256_vtable);
+            br_multihash_setimpl(&b, br_sha256_ID, classes[k]);
+            br_multihash_init(&a);
+            br_multihash_init(&b);
+            br_multihash_update(&a, message, n);
+            for (size_t i = 0; i < n; i++)
+                br_multihash_update(&b, message + i, 1);
+            CHECK(br_multihash_out(&a, br_sha256_ID, x) == 32 && br_multihash_out(&b, br_sha256_ID, y) == 32);
+            CHECK(memcmp(x, y, 32) == 0);
+
+            br_hmac_key_context key_a, key_b;
+            br_hmac_context mac_a, mac_b;
+            br_hmac_key_init(&key_a, &br_sha256_vtable, message, n % 100);
+            br_hmac_key_init(&key_b, classes[k], message, n % 100);
+            br_hmac_init(&mac_a, &key_a, 0);
+            br_hmac_init(&mac_b, &key_b, 0);
+            br_hmac_update(&mac_a, message, n);
+            br_hmac_update(&mac_b, message, n / 3);
+            br_hmac_update(&mac_b, message + n / 3, n - n / 3);
+            CHECK(br_hmac_out(&mac_a, x) == 32 && br_hmac_out(&mac_b, y) == 32 && memcmp(x, y, 32) == 0);
+            br_hmac_outCT(&mac_a, message, 13, 0, 64, x);
+            br_hmac_outCT(&mac_b, message, 13, 0, 64, y);
+            CHECK(memcmp(x, y, 32) == 0);
         }
     }
 }
@@ -91,10 +180,11 @@ TEST(uses_the_processor)
     while (fgets(line, sizeof line, f))
         there |= strncmp(line, "flags", 5) == 0 && strstr(line, " sha_ni");
     fclose(f);
+    CHECK(hash_has_sha_ni() == there);
+    CHECK(hash_class(HASH_SHA256) == (there ? &hash_sha256_ni : &br_sha256_vtable));
+    CHECK(hash_class(HASH_SHA384) == &br_sha384_vtable && hash_class(HASH_SHA512) == &br_sha512_vtable);
     hash_init(&h, HASH_SHA256);
-    CHECK(h.sha_ni == there);
-    hash_init(&h, HASH_SHA512);
-    CHECK(!h.sha_ni);
+    CHECK(h.ctx.vtable == hash_class(HASH_SHA256));
 }
 
 TEST(wiped)

@@ -51,7 +51,7 @@ static bool resolves(void)
     struct child fetch = CHILD_NONE;
     fetch.control = ends[0];
     shutdown(ends[1], SHUT_WR);
-    return resolve_image(&config, &fetch, &arena, &r, &err);
+    return resolve_image(&config, &fetch, NULL, &arena, &r, &err);
 }
 
 TEST(candidates_of_every_form)
@@ -162,6 +162,102 @@ TEST(statements_together)
     }
     struct child fetch = CHILD_NONE;
     fetch.control = ends[0];
-    CHECK(!resolve_image(&config, &fetch, &arena, &r, &err) && r.candidate_count == 2);
+    CHECK(!resolve_image(&config, &fetch, NULL, &arena, &r, &err) && r.candidate_count == 2);
     CHECK_ERR("more than is taken");
+}
+
+// ---- with a second worker: the config comes early, or it does not, and nobody minds ----
+
+static int other[2];
+
+static void say_to(int end, enum frame_type type, struct view payload) { CHECK(frame_send(end, type, payload, (struct view){0}, &err)); }
+
+// The first worker's manifest is "{}", and `hint` what it says of the config; no signatures at tags.
+static void begin_two(struct view hint)
+{
+    begin();
+    if (other[0]) {
+        close(other[0]);
+        close(other[1]);
+    }
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, other) == 0);
+    say(FRAME_OBJECT, (struct view){0});
+    say(FRAME_DATA, VIEW("{}"));
+    say(FRAME_END, hint);
+    say(FRAME_END, (struct view){0});
+}
+
+static bool resolves_with_two(void)
+{
+    struct child fetch = CHILD_NONE, second = CHILD_NONE;
+    fetch.control = ends[0];
+    second.control = other[0];
+    say_to(other[1], FRAME_END, (struct view){0}); // referrers
+    shutdown(ends[1], SHUT_WR);
+    shutdown(other[1], SHUT_WR);
+    return resolve_image(&config, &fetch, &second, &arena, &r, &err);
+}
+
+static struct view hint_of(uint64_t size, const char *digest)
+{
+    static uint8_t bytes[200];
+    struct writer w = writer_of(bytes, sizeof bytes);
+    write_le64(&w, size);
+    write_text(&w, digest);
+    return writer_view(&w);
+}
+
+#define EMPTY_OBJECT "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a" // of "{}"
+
+TEST(config_comes_early)
+{
+    begin_two(hint_of(2, EMPTY_OBJECT));
+    say_to(other[1], FRAME_END, (struct view){0}); // connected
+    say_to(other[1], FRAME_DATA, VIEW("{}"));
+    say_to(other[1], FRAME_END, (struct view){0});
+    CHECK(resolves_with_two() && view_is(r.config, "{}") && r.config_said.size == 2);
+    uint8_t buffer[1024];
+    struct frame f;
+    static const enum frame_type asked[] = {FRAME_CONNECT, FRAME_BLOB, FRAME_SIGNATURES};
+    for (size_t i = 0; i < 3; i++)
+        CHECK(frame_receive(other[1], buffer, sizeof buffer, config.deadline_ms, &f, &err) && f.type == asked[i]);
+    CHECK(f.payload.p[0] == SIGNATURES_REFERRERS);
+}
+
+TEST(config_that_is_another)
+{
+    static const char *const served[] = {"{]", "{", "", "{}{}"};
+    for (size_t i = 0; i < 6; i++) {
+        struct err why = {0};
+        err_set(&why, ERR_NETWORK, "gone");
+        begin_two(hint_of(2, EMPTY_OBJECT));
+        if (i == 5) CHECK(frame_send_error(other[1], &why, &err)); // no connection yet: the next request tries again
+        else say_to(other[1], FRAME_END, (struct view){0});
+        if (i < 4) say_to(other[1], FRAME_DATA, view_str(served[i]));
+        if (i == 4) CHECK(frame_send_error(other[1], &why, &err));
+        else say_to(other[1], FRAME_END, (struct view){0});
+        CHECK(resolves_with_two() && r.config.n == 0);
+    }
+}
+
+TEST(hints_that_are_none)
+{
+    const struct view hints[] = {(struct view){0}, VIEW("short"), hint_of(CONFIG_MAX + 1, EMPTY_OBJECT)};
+    for (size_t i = 0; i < 4; i++) {
+        begin_two(i < 3 ? hints[i] : hint_of(2, "sha256:44"));
+        say_to(other[1], FRAME_END, (struct view){0});
+        CHECK(resolves_with_two() && r.config_said.size == 0 && r.config.n == 0);
+    }
+}
+
+TEST(second_worker_dies)
+{
+    begin_two(hint_of(2, EMPTY_OBJECT));
+    struct child fetch = CHILD_NONE, second = CHILD_NONE;
+    fetch.control = ends[0];
+    second.control = other[0];
+    close(other[1]);
+    CHECK(!resolve_image(&config, &fetch, &second, &arena, &r, &err));
+    CHECK_EQ(err.kind, ERR_SYSTEM);
+    other[1] = -1;
 }

@@ -277,11 +277,14 @@ TEST(names_come_through)
     tar_pax("path", "latin-\xe4");
     tar_file("x", "2");
     tar_file("raw-\xff\x01", "3");
+    tar_pax("path", "a\xcc\x88"); // decomposed: another name than U+00E4
+    tar_file("x", "4");
     tar_pax("linkpath", "\xe4\xc3\xa4");
     tar_symlink("s", "x");
     unpacked();
     char target[8] = {0};
     CHECK(holds("\xc3\xa4/\xe6\x97\xa5", "1") && holds("latin-\xe4", "2") && holds("raw-\xff\x01", "3"));
+    CHECK(holds("a\xcc\x88", "4"));
     CHECK(readlinkat(room, "s", target, sizeof target) == 3 && memcmp(target, "\xe4\xc3\xa4", 3) == 0);
     begin();
     tar_file("../\x1b[31m", "x");

@@ -27,6 +27,7 @@ int main(int argc, char **argv) {
     static struct policy policy;
     static struct image_config image;
     struct cmdline cmdline;
+    struct network_pending pending;
     struct arena a;
     struct err e;
     struct process process;
@@ -47,7 +48,10 @@ int main(int argc, char **argv) {
         if (view_is(key, "cwd")) image.working_dir = value;
         if (view_is(key, "layers")) site.layer_count = strtoul((const char *)value.p, NULL, 10);
         if (view_is(key, "devices")) site.devices = true;
-        if (view_is(key, "cmdline") && (!cmdline_parse(value, &cmdline, &e) || !network_start(&cmdline, &network, &e))) stop(&e);
+        if (!view_is(key, "cmdline")) continue;
+        if (!cmdline_parse(value, &cmdline, &e)) stop(&e);
+        network_begin(&cmdline, &pending);
+        if (!network_start(&cmdline, &pending, &network, &e)) stop(&e);
     }
     if (!arena_make(&a, 64u << 20, &e) || !launch_plan(&policy, &image, &a, &process, &e)) stop(&e);
     if ((site.root = launch_root(&site, &e)) >= 0) launch_exec(&process, &site, &a, &e);
