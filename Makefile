@@ -7,7 +7,7 @@
 #   make fuzz SECONDS=60  every fuzz target         make repro          builds twice in two folders and compares
 #   make bench            against podman, containerd, skopeo with umoci, and the bare parts (ROUNDS=5 SCALE=1 SAVE=1; root)
 #   make size             lines linked into PID 1, by folder; bytes of the agent and the initramfs
-#   make demo             boots it all under QEMU (IMAGE=ref, KEEP=1)
+#   make demo             boots it all under QEMU (IMAGE=ref, KEEP=1, TEE=tdx or snp: simulated)
 #   make publish          the publisher's work before it: keys, SBOM, push, signatures, attestations (NOBOOT=1)
 #   make install          PREFIX=/usr/local DESTDIR=            make clean
 #
@@ -228,7 +228,7 @@ bench: all
 
 demo: all
 	@initrd/packages demo
-	@IMAGE='$(IMAGE)' KEEP='$(KEEP)' KEY='$(KEY)' POLICY='$(POLICY)' qemu/demo
+	@IMAGE='$(IMAGE)' KEEP='$(KEEP)' KEY='$(KEY)' POLICY='$(POLICY)' TEE='$(TEE)' qemu/demo
 
 publish: all
 	@initrd/packages demo

@@ -6,6 +6,7 @@
 #include "step/measure.h"
 #include "step/network.h"
 #include "step/pull.h"
+#include "step/register.h"
 #include "step/sbom.h"
 #include "sys/clock.h"
 #include "sys/console.h"
@@ -26,7 +27,6 @@
 #define CA_FILE "/etc/ssl/ca.pem"
 #define ROOM "/run/plinth/room" /* the fetch worker's whole file system */
 #define STORE "/image"          /* layers 0, 1, ..., and what overlayfs needs */
-#define TPM_TIMEOUT_MS 5000
 
 /* What one boot holds, from step to step. */
 struct boot {
@@ -34,7 +34,7 @@ struct boot {
     struct cmdline cmdline;
     struct network_pending pending;
     struct network network;
-    struct tpm tpm;
+    struct registers registers;
     struct measurement measured;
     struct pull pull;
     struct process process;
@@ -68,19 +68,11 @@ static bool step_config(struct boot *b, struct err *e) {
     return true;
 }
 
-static bool begin_register(struct boot *b, unsigned pcr, struct err *e) {
-    if (!tpm_open(TPM_TIMEOUT_MS, &b->tpm, e)) return err_in(e, "TPM");
-    return measure_begin(&b->measured, &b->tpm, pcr, &b->arena, e) && measure_boot(&b->measured, e);
-}
-
 /* Before anything comes from outside: the register is ours from its first value, so that a failure can be recorded too. */
 static bool step_register(struct boot *b, struct err *e) {
     const struct policy *policy = &b->pull.config.policy;
-    if (!(policy->tees & POLICY_TEE_TPM)) {
-        err_set(e, ERR_POLICY, "this build measures into a vTPM, and the policy's tee does not allow \"tpm\"");
-        return err_mend(e, "add \"tpm\" to tee");
-    }
-    return begin_register(b, policy->pcr, e) && measure_policy(&b->measured, policy, e);
+    return register_begin(&b->registers, policy->tees, policy->pcr, &b->arena, &b->measured, e) &&
+           measure_policy(&b->measured, policy, e);
 }
 
 static bool step_network(struct boot *b, struct err *e) {
@@ -150,12 +142,13 @@ static bool step_layers(struct boot *b, struct err *e) {
 static bool step_attest(struct boot *b, struct err *e) {
     if (!measure_launch(&b->measured, &b->process, e) || !measure_check(&b->measured, e)) return false;
     if (!attest_run(&b->measured, &b->pull.config, &b->pull.image, &b->arena, &b->attestation, e)) return false;
-    for (size_t i = 0; i < b->measured.bank_count; i++) {
-        char hex[2 * HASH_MAX + 1];
-        struct writer w = writer_of(hex, sizeof hex);
-        write_hex(&w, view_of(b->measured.banks[i].value, hash_size(b->measured.banks[i].alg)));
-        console_say("PCR %u %s %s", b->measured.mr_index, hash_name(b->measured.banks[i].alg), writer_str(&w));
-    }
+    for (const struct measurement *m = &b->measured; m; m = m->also)
+        for (size_t i = 0; i < m->bank_count; i++) {
+            char hex[2 * HASH_MAX + 1], name[32];
+            struct writer w = writer_of(hex, sizeof hex);
+            write_hex(&w, view_of(m->banks[i].value, hash_size(m->banks[i].alg)));
+            console_say("%s %s %s", tee_register(m->tee, name), hash_name(m->banks[i].alg), writer_str(&w));
+        }
     return true;
 }
 
@@ -171,7 +164,7 @@ static const struct {
     bool (*run)(struct boot *b, struct err *e);
 } steps[] = {
     {"config", step_config},     /* measured policy, kernel command line */
-    {"register", step_register}, /* TPM; boot and policy are measured */
+    {"register", step_register}, /* TDX, SNP, TPM; boot and policy are measured */
     {"network", step_network},   /* interface, address, resolver */
     {"resolve", step_resolve},   /* reference -> manifest bytes, signatures: unverified */
     {"trust", step_trust},       /* N of M signatures, manifest, config */
@@ -185,8 +178,10 @@ static const struct {
 static void refuse(struct boot *b, struct err *why) {
     struct err e;
     console_error("refused", why);
-    /* A policy that could not be read did not choose a register either: the default one tells. */
-    if (b->tpm.fd < 0 && b->arena.base) begin_register(b, POLICY_PCR_DEFAULT, &e);
+    /* A policy that could not be read, or does not take this TEE, did not choose a register either: whatever is here
+     * tells. */
+    if (!b->measured.bank_count && b->arena.base)
+        register_begin(&b->registers, POLICY_TEE_ALL, POLICY_PCR_DEFAULT, &b->arena, &b->measured, &e);
     if (!measure_failure(&b->measured, why, &e)) console_error("the failure could not be measured", &e);
     attest_refuse(&b->measured, &b->pull.config, &b->pull.image, &b->arena, why);
     pull_end(&b->pull);
@@ -200,7 +195,7 @@ int main(int argc, char **argv) {
     static struct boot boot;
     struct err e = {0};
     size_t modules;
-    boot.tpm.fd = -1;
+    boot.registers.root = "";
     boot.pull.fetch[0] = boot.pull.fetch[1] = CHILD_NONE;
     signal(SIGPIPE, SIG_IGN);
     umask(022);

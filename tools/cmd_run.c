@@ -10,6 +10,7 @@
 #include "tools/machine.h"
 #include "tools/options.h"
 #include "tools/result.h"
+#include "tools/simtee.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,9 +33,10 @@ struct run {
     struct initrd_parts parts;
     struct machine_plan plan;
     const char *tee, *append, *nonce_text, *evidence_path, *console_path;
-    const char *memory, *cpus, *timeout_text;
+    const char *memory, *cpus, *timeout_text, *simulate, *host_data_text, *launch_text;
     bool keep, json;
 
+    uint8_t host_data[48], launch[48];
     uint8_t nonce[NONCE_MAX];
     size_t nonce_n;
     uint64_t timeout_s;
@@ -201,12 +203,36 @@ static bool find_kernel(struct run *r, struct arena *a, struct err *e) {
     return err_mend(e, "`qemu/parts stock-kernel` fetches Debian's and prints its path; --kernel FILE names it");
 }
 
+/* NULL: nothing given. */
+static bool read_hex(const char *option, const char *text, uint8_t *out, size_t size, struct err *e) {
+    struct view hex = text ? view_str(text) : (struct view){0};
+    return !text || (hex.n == 2 * size && hex_decode(hex, out, size)) || err_set(e, ERR_USAGE, "%s %s: not %zu bytes in lower-case hex", option, text, size);
+}
+
+static bool read_tee(struct run *r, struct err *e) {
+    struct view with = view_str(r->tee ? r->tee : "tpm"), first = view_cut(&with, ',', NULL);
+    r->plan.cpu = view_is(first, "tdx") ? CPU_TDX : view_is(first, "snp") ? CPU_SNP : CPU_PLAIN;
+    r->plan.tpm = view_is(r->plan.cpu == CPU_PLAIN ? first : with, "tpm");
+    if ((r->plan.cpu == CPU_PLAIN && (!r->plan.tpm || with.n)) || (with.n && !r->plan.tpm))
+        return err_set(e, ERR_USAGE, "--tee %s: not tpm, tdx, snp, tdx,tpm or snp,tpm", r->tee);
+    if (r->plan.cpu == CPU_PLAIN && (r->simulate || r->host_data_text))
+        return err_set(e, ERR_USAGE, "%s goes with --tee tdx or snp", r->simulate ? "--simulate" : "--host-data");
+    if (r->launch_text && !r->simulate) return err_set(e, ERR_USAGE, "--launch-digest goes with --simulate: real hardware computes it");
+    size_t host_data_n = r->plan.cpu == CPU_TDX ? 48 : 32;
+    if (!read_hex("--host-data", r->host_data_text, r->host_data, host_data_n, e) || !read_hex("--launch-digest", r->launch_text, r->launch, 48, e))
+        return false;
+    r->plan.simulated = r->simulate != NULL;
+    r->plan.host_data = view_of(r->host_data, r->host_data_text ? host_data_n : 0);
+    if (r->plan.cpu == CPU_PLAIN || r->simulate) return true;
+    if (!machine_host_has(r->plan.cpu, e)) return err_mend(e, "--simulate DIR stands in for it, for tests; it is NOT A TEE");
+    if (!r->plan.firmware) return err_set(e, ERR_USAGE, "--tee %s needs --firmware FILE: an OVMF made for it", r->tee);
+    return true;
+}
+
 static bool read_options(struct run *r, struct err *e) {
     r->plan.memory_mib = 1024;
     r->timeout_s = 300;
-    if (r->tee && (!strcmp(r->tee, "tdx") || !strcmp(r->tee, "snp")))
-        return err_set(e, ERR_USAGE, "--tee %s: not in this build yet", r->tee);
-    if (r->tee && strcmp(r->tee, "tpm")) return err_set(e, ERR_USAGE, "--tee %s: tpm is the one there is", r->tee);
+    if (!read_tee(r, e)) return false;
     if (!r->parts.policy && !r->parts.base) return err_set(e, ERR_USAGE, "--policy FILE is missing");
     if (!option_number("--memory", r->memory, 128, 1u << 20, &r->plan.memory_mib, e)) return false;
     if (!option_number("--cpus", r->cpus, 1, 255, &r->plan.cpus, e)) return false;
@@ -245,6 +271,41 @@ static bool open_ends(struct run *r, struct err *e) {
     return r->console >= 0 || err_set(e, ERR_USAGE, "cannot write the console's file %s: %s", r->console_path, strerror(errno));
 }
 
+static const char *tee_name(const struct run *r) {
+    return r->plan.cpu == CPU_TDX ? "tdx" : r->plan.cpu == CPU_SNP ? "snp" : "tpm";
+}
+
+/* One file of the simulation, in the machine's directory. NULL when there is nothing to write. */
+static bool write_part(struct run *r, const char *name, struct view bytes, struct arena *a, const char **out, struct err *e) {
+    char path[256];
+    if (!bytes.n) return true;
+    *out = arena_str(a, view_str(machine_path(&r->machine, name, path)));
+    return *out ? file_write(path, bytes, e) : arena_full(a, e);
+}
+
+static bool refuse_simulating_kernel(const struct run *r, struct arena *a, struct err *e) {
+    char release[80];
+    struct view kernel;
+    if (!file_read("kernel", r->plan.kernel, INITRD_MAX, a, &kernel, e)) return false;
+    if (!simtee_in_kernel(kernel, release)) return true;
+    err_set(e, ERR_USAGE, "the kernel %s (%s) holds a SIMULATED TEE", r->plan.kernel, release);
+    return err_mend(e, "--tee tdx or snp with --simulate DIR, or another --kernel");
+}
+
+static bool simulate(struct run *r, struct view initrd, struct arena *a, struct err *e) {
+    struct simtee_made made;
+    struct machine_simulation *s = &r->plan.simulation;
+    const struct simtee_plan plan = {r->simulate, r->plan.cpu == CPU_SNP, r->plan.kernel, r->plan.cmdline, initrd, r->plan.host_data,
+                                     view_of(r->launch, r->launch_text ? sizeof r->launch : 0), r->plan.memory_mib};
+    if (!r->simulate) return refuse_simulating_kernel(r, a, e);
+    if (!simtee_make(&plan, a, &made, e) || !write_part(r, "simtee", made.device, a, &s->device, e) ||
+        !write_part(r, "ccel.table", made.ccel_table, a, &s->ccel_table, e) || !write_part(r, "ccel.log", made.ccel_log, a, &s->ccel_log, e))
+        return false;
+    s->log_address = made.log_address;
+    console_say("SIMULATED %s, NOT A TEE: nothing is protected, and throw-away keys sign the evidence", tee_name(r));
+    return true;
+}
+
 static bool boot(struct run *r, struct arena *a, struct err *e) {
     struct initrd_made made;
     const char *why;
@@ -256,8 +317,9 @@ static bool boot(struct run *r, struct arena *a, struct err *e) {
     r->plan.cmdline = cmdline;
     if (snprintf(cmdline, sizeof cmdline, "%s%s%s", CMDLINE, r->append ? " " : "", r->append ? r->append : "") >= (int)sizeof cmdline)
         return err_set(e, ERR_USAGE, "--append: more than %zu bytes", sizeof cmdline - sizeof CMDLINE);
-    if (!file_write(initrd, made.image, e)) return false;
+    if (!file_write(initrd, made.image, e) || !simulate(r, made.image, a, e)) return false;
     r->machine.kvm = machine_probe_kvm(&r->machine, &why);
+    if (!r->machine.kvm && r->plan.cpu != CPU_PLAIN && !r->simulate) return err_set(e, ERR_SYSTEM, "--tee %s needs KVM: %s", r->tee, why);
     /* Translated processors wait for each other while the host is busy: one of 40 boots with two stood still in the firmware. */
     if (!r->plan.cpus) r->plan.cpus = r->machine.kvm ? 2 : 1;
     if (!machine_start(&r->machine, &r->plan, e)) return false;
@@ -274,6 +336,8 @@ static int report(struct run *r, const struct err *e, int status) {
     if (r->json) {
         struct result result;
         result_begin(&result, e);
+        result_text(&result, "tee", tee_name(r));
+        result_text(&result, "simulated", r->simulate ? "SIMULATED, NOT A TEE" : NULL);
         result_hex(&result, "nonce", view_of(r->nonce, r->nonce_n));
         result_text(&result, "evidence", came ? r->evidence_path : NULL);
         result_number(&result, "size", came, r->evidence.n);
@@ -283,6 +347,7 @@ static int report(struct run *r, const struct err *e, int status) {
     if (!came) return status;
     uint8_t text[512];
     struct writer w = writer_of(text, sizeof text);
+    if (r->simulate) write_text(&w, "SIMULATED ");
     write_text(&w, "evidence ");
     write_dec(&w, r->evidence.n);
     write_text(&w, " bytes, sha256 ");
@@ -300,7 +365,10 @@ int cmd_run(int argc, char **argv) {
     if (!r) return command_fail(&e);
     const struct option options[] = {
         {"--policy", "FILE", "the policy to boot with; needed, unless it is in --initrd", .text = &r->parts.policy},
-        {"--tee", "tpm", "what vouches for the machine: a virtual TPM (tdx and snp: later)", .text = &r->tee},
+        {"--tee", "tpm|tdx|snp", "what vouches for the machine: a virtual TPM (default), TDX, SEV-SNP;\n\"tdx,tpm\" and \"snp,tpm\" have both", .text = &r->tee},
+        {"--simulate", "DIR", "no hardware: a SIMULATED TEE (qemu/simtee/make DIR), NOT A TEE", .text = &r->simulate},
+        {"--host-data", "HEX", "what the host binds at launch: MRCONFIGID (tdx, 48 bytes), HOST_DATA\n(snp, 32 bytes)", .text = &r->host_data_text},
+        {"--launch-digest", "HEX", "with --simulate: what it says as MRTD or MEASUREMENT (48 bytes)", .text = &r->launch_text},
         {"--firmware", "FILE", "an OVMF image (default: Debian's OVMF.fd)", .text = &r->plan.firmware},
         {"--kernel", "FILE", "default: the newest /boot/vmlinuz-*-cloud-amd64", .text = &r->plan.kernel},
         {"--initrd", "FILE", "append policy and modules to this one, instead of making one from\nthe agent beside plinth", .text = &r->parts.base},
@@ -309,6 +377,7 @@ int cmd_run(int argc, char **argv) {
         {"--agent", "FILE", "as for plinth initrd", .text = &r->parts.agent},
         {"--ca", "FILE|none", "as for plinth initrd", .text = &r->parts.ca},
         {"--append", "TEXT", "more for the kernel command line (" CMDLINE ")", .text = &r->append},
+        {"--disk", "FILE", "a raw disk image, read-only", .text = &r->plan.disk},
         {"--publish", "HOSTPORT:GUESTPORT", "TCP, on 127.0.0.1 of the host; may be repeated", .list = &r->plan.published},
         {"--nonce", "HEX", "what the quote is over (default: 32 random bytes)", .text = &r->nonce_text},
         {"--evidence", "FILE", "where the evidence goes", .text = &r->evidence_path},
@@ -321,7 +390,7 @@ int cmd_run(int argc, char **argv) {
         {0},
     };
     const struct usage usage = {"run", NULL,
-        "Boots agent, policy and image under QEMU with a virtual TPM, asks for evidence, and stays\nuntil the machine powers off or a signal ends it.",
+        "Boots agent, policy and image under QEMU, asks for evidence, and stays until the machine\npowers off or a signal ends it.",
         0, 0, options};
     int operands, status = options_parse(&usage, argc, argv, &operands);
     if (status >= 0) return status;

@@ -134,6 +134,12 @@ static struct view module_name(const char *path) {
     return name;
 }
 
+/* What a guest boots from is for a TEE. Every module and file is looked at: the mark stands in the module's modinfo (qemu/simtee). */
+static bool refuse_simulation(const char *path, struct view bytes, struct err *e) {
+    if (!memmem(bytes.p, bytes.n, "plinth_simulation=", 18)) return true;
+    return err_set(e, ERR_USAGE, "%s is the module of the SIMULATED TEE, which is for tests and goes into no initramfs", path);
+}
+
 static bool add_module(struct tree *t, const char *path, struct writer *order, struct err *e) {
     struct view bytes, name = module_name(path);
     if (!name.n || name.n > 200) {
@@ -143,6 +149,7 @@ static bool add_module(struct tree *t, const char *path, struct writer *order, s
     if (!file_read("module", path, FILE_MAX, t->a, &bytes, e)) return false;
     if (!view_starts(bytes, VIEW("\177ELF")))
         return err_set(e, ERR_USAGE, "--module %s: no ELF object; is it still compressed?", path);
+    if (!refuse_simulation(path, bytes, e)) return false;
     char inside[256];
     snprintf(inside, sizeof inside, "modules/%.*s.ko", VIEW_ARG(name));
     char *kept = arena_str(t->a, view_str(inside));
@@ -169,7 +176,7 @@ static bool add_named(struct tree *t, const char *pair, struct err *e) {
     char *path = arena_str(t->a, guest);
     if (!host || !path) return arena_full(t->a, e);
     if (!cut || !*host || !*path) return err_set(e, ERR_USAGE, "--add %s: not HOST=GUEST", pair);
-    if (!file_read("file", host, FILE_MAX, t->a, &bytes, e)) return err_in(e, "--add %s", pair);
+    if (!file_read("file", host, FILE_MAX, t->a, &bytes, e) || !refuse_simulation(host, bytes, e)) return err_in(e, "--add %s", pair);
     if (stat(host, &st) < 0) return err_sys(e, "--add %s", pair);
     return add_file(t, path, st.st_mode & 0111 ? 0755 : 0644, bytes, e);
 }

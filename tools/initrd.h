@@ -24,8 +24,8 @@ struct initrd_made {
 /* The room that initrd_build needs. Pages are touched only when used. */
 #define INITRD_ARENA (1u << 30)
 
-/* ERR_USAGE: a file that cannot be read, a policy that policy_parse refuses, a compressed module, a broken "HOST=GUEST", no agent,
- * no CA bundle where one is needed. */
+/* ERR_USAGE: a file that cannot be read, a policy that policy_parse refuses, a compressed module, the module of the SIMULATED TEE
+ * (qemu/simtee), a broken "HOST=GUEST", no agent, no CA bundle where one is needed. */
 bool initrd_build(const struct initrd_parts *parts, struct arena *a, struct initrd_made *out, struct err *e);
 
 #endif

@@ -4,8 +4,10 @@
 #include "base/arena.h"
 #include "base/codec.h"
 #include "base/view.h"
+#include "base/writer.h"
 #include "tools/file.h"
 
+#include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -303,6 +305,25 @@ static bool parse_ports(const char *text, unsigned ports[static 2]) {
     return true;
 }
 
+/* NULL: QEMU's own. */
+static const char *firmware_of(const struct machine_plan *plan) {
+    if (plan->firmware) return plan->firmware;
+    return plan->simulated && !plan->tpm ? NULL : debian_firmware;
+}
+
+bool machine_host_has(enum machine_cpu cpu, struct err *e) {
+    const char *path = cpu == CPU_TDX ? "/sys/module/kvm_intel/parameters/tdx" : "/sys/module/kvm_amd/parameters/sev_snp";
+    char says = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool read_it = fd >= 0 && read(fd, &says, 1) == 1;
+    if (fd >= 0) close(fd);
+    if (read_it && says == 'Y' && access("/dev/kvm", R_OK | W_OK) == 0) return true;
+    return err_set(e, ERR_SYSTEM, "this host makes no %s guests: %s", cpu == CPU_TDX ? "TDX" : "SEV-SNP",
+                   !read_it       ? "its KVM has no such parameter"
+                   : says == 'Y' ? "no permission on /dev/kvm"
+                                  : "its KVM says that it cannot");
+}
+
 bool machine_check(const struct machine_plan *plan, struct err *e) {
     unsigned ports[2];
     if (plan->published.count > PORTS_MAX) return err_set(e, ERR_USAGE, "more than %u --publish", PORTS_MAX);
@@ -312,7 +333,8 @@ bool machine_check(const struct machine_plan *plan, struct err *e) {
     if (access(plan->kernel, R_OK) < 0) return err_set(e, ERR_USAGE, "cannot read the kernel %s: %s", plan->kernel, strerror(errno));
     if (plan->firmware && access(plan->firmware, R_OK) < 0)
         return err_set(e, ERR_USAGE, "cannot read the firmware %s: %s", plan->firmware, strerror(errno));
-    if (plan->firmware || access(debian_firmware, R_OK) == 0) return true;
+    if (plan->disk && access(plan->disk, R_OK) < 0) return err_set(e, ERR_USAGE, "cannot read the disk %s: %s", plan->disk, strerror(errno));
+    if (!firmware_of(plan) || plan->firmware || access(debian_firmware, R_OK) == 0) return true;
     err_set(e, ERR_USAGE, "no firmware: %s is not there", debian_firmware);
     return err_mend(e, "apt-get install ovmf, or --firmware FILE");
 }
@@ -330,26 +352,91 @@ static void add_network(const struct option_list *published, struct args *a) {
     args_fixed(a, "-device virtio-net-pci,netdev=net,romfile=");
 }
 
+/* A TDX guest (QEMU 10.1, docs/system/i386/tdx.rst). Quotes come from Intel's service on this host, over vsock. */
+static void add_tdx(const struct machine_plan *plan, struct args *a) {
+    char id[100];
+    struct writer w = writer_of(id, sizeof id);
+    write_base64(&w, plan->host_data);
+    args_fixed(a, "-machine q35,accel=kvm,kernel-irqchip=split,hpet=off,confidential-guest-support=tee -cpu host -object");
+    arg(a, "{\"qom-type\":\"tdx-guest\",\"id\":\"tee\",%s%s%s\"quote-generation-socket\":"
+           "{\"type\":\"vsock\",\"cid\":\"2\",\"port\":\"4050\"}}",
+        w.n ? "\"mrconfigid\":\"" : "", writer_str(&w), w.n ? "\"," : "");
+}
+
+/* An SEV-SNP guest (QEMU 9.1, docs/system/i386/amd-memory-encryption.rst); kernel, initramfs and command line are measured. */
+static void add_snp(const struct machine_plan *plan, struct args *a) {
+    char data[100];
+    unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+    struct writer w = writer_of(data, sizeof data);
+    write_base64(&w, plan->host_data);
+    /* CPUID Fn8000_001F: the position of the C bit, and how many address bits it costs */
+    __get_cpuid_count(0x8000001f, 0, &eax, &ebx, &ecx, &edx);
+    args_fixed(a, "-machine q35,accel=kvm,confidential-guest-support=tee,memory-backend=ram -cpu EPYC-v4 -object");
+    arg(a, "memory-backend-memfd,id=ram,size=%lluM,share=true,prealloc=false", (unsigned long long)plan->memory_mib);
+    arg(a, "-object");
+    arg(a, "sev-snp-guest,id=tee,policy=0x30000,kernel-hashes=on,cbitpos=%u,reduced-phys-bits=%u%s%s", ebx & 63, ebx >> 6 & 63,
+        w.n ? ",host-data=" : "", writer_str(&w));
+}
+
+/* What stands in for a TEE: a file for the kernel's simulated device, and for TDX a table and, outside of RAM, the log it points to. */
+static void add_simulation(const struct machine_plan *plan, struct args *a) {
+    char path[1024];
+    const struct machine_simulation *s = &plan->simulation;
+    arg(a, "-fw_cfg");
+    arg(a, "name=opt/plinth/simtee,file=%s", quoted(s->device, path));
+    if (!s->ccel_table) return;
+    arg(a, "-acpitable");
+    arg(a, "sig=CCEL,rev=1,oem_id=PLINTH,oem_table_id=SIMULATE,data=%s", quoted(s->ccel_table, path));
+    arg(a, "-object");
+    arg(a, "memory-backend-file,id=ccel,share=off,size=2M,mem-path=%s", quoted(s->ccel_log, path));
+    arg(a, "-device");
+    arg(a, "pc-dimm,memdev=ccel,addr=%llu", (unsigned long long)s->log_address);
+}
+
+static void add_machine(const struct machine *m, const struct machine_plan *plan, struct args *a) {
+    bool log = plan->simulation.ccel_log != NULL;
+    if (plan->cpu != CPU_PLAIN && !plan->simulated) {
+        if (plan->cpu == CPU_TDX) add_tdx(plan, a);
+        else add_snp(plan, a);
+    } else {
+        arg(a, "-machine");
+        arg(a, "q35,accel=%s", m->kvm ? "kvm" : "tcg");
+        args_fixed(a, m->kvm ? "-cpu host" : "-cpu max");
+    }
+    if (plan->simulated) add_simulation(plan, a);
+    arg(a, "-m");
+    arg(a, log ? "%llu,slots=1,maxmem=%lluM" : "%llu", (unsigned long long)plan->memory_mib, (unsigned long long)plan->memory_mib + 1024);
+}
+
 static bool start_qemu(struct machine *m, const struct machine_plan *plan, int tpm, int console, int attest, struct err *e) {
     struct args a = {0};
-    args_fixed(&a, QEMU " -nodefaults -no-user-config -display none -monitor none -no-reboot -machine");
-    arg(&a, "q35,accel=%s", m->kvm ? "kvm" : "tcg");
-    args_fixed(&a, m->kvm ? "-cpu host" : "-cpu max");
-    arg(&a, "-m");
-    arg(&a, "%llu", (unsigned long long)plan->memory_mib);
+    const char *firmware = firmware_of(plan);
+    args_fixed(&a, QEMU " -nodefaults -no-user-config -display none -monitor none -no-reboot");
+    add_machine(m, plan, &a);
     arg(&a, "-smp");
     arg(&a, "%llu", (unsigned long long)plan->cpus);
-    arg(&a, "-bios");
-    arg(&a, "%s", plan->firmware ? plan->firmware : debian_firmware);
+    if (firmware) {
+        arg(&a, "-bios");
+        arg(&a, "%s", firmware);
+    }
     arg(&a, "-kernel");
     arg(&a, "%s", plan->kernel);
     arg(&a, "-initrd");
     arg(&a, "%s", plan->initrd);
     arg(&a, "-append");
     arg(&a, "%s", plan->cmdline);
+    if (plan->tpm) {
+        arg(&a, "-chardev");
+        arg(&a, "socket,id=tpm,fd=%d", tpm);
+        args_fixed(&a, "-tpmdev emulator,id=tpm0,chardev=tpm -device tpm-crb,tpmdev=tpm0");
+    }
+    if (plan->disk) {
+        char path[1024];
+        arg(&a, "-drive");
+        arg(&a, "if=none,id=disk,format=raw,read-only=on,file=%s", quoted(plan->disk, path));
+        args_fixed(&a, "-device virtio-blk-pci,drive=disk");
+    }
     arg(&a, "-chardev");
-    arg(&a, "socket,id=tpm,fd=%d", tpm);
-    args_fixed(&a, "-tpmdev emulator,id=tpm0,chardev=tpm -device tpm-crb,tpmdev=tpm0 -chardev");
     arg(&a, "socket,id=console,fd=%d", console);
     args_fixed(&a, "-serial chardev:console -device virtio-serial-pci -chardev");
     arg(&a, "socket,id=attest,fd=%d", attest);
@@ -358,7 +445,7 @@ static bool start_qemu(struct machine *m, const struct machine_plan *plan, int t
     struct stdio io = {open_log(m, "qemu.log"), {console, attest}};
     if (io.log < 0) return err_sys(e, "qemu.log");
     /* tpm goes along by its flag alone: three descriptors, two places */
-    bool ok = fcntl(tpm, F_SETFD, 0) == 0 && start(&a, &io, "qemu-system-x86", &m->qemu, e);
+    bool ok = (!plan->tpm || fcntl(tpm, F_SETFD, 0) == 0) && start(&a, &io, "qemu-system-x86", &m->qemu, e);
     close(io.log);
     return ok;
 }
@@ -374,7 +461,7 @@ bool machine_start(struct machine *m, const struct machine_plan *plan, struct er
     bool ok = socketpair(AF_UNIX, type, 0, tpm) == 0 && socketpair(AF_UNIX, type, 0, console) == 0 &&
               socketpair(AF_UNIX, type, 0, attest) == 0;
     if (!ok) err_sys(e, "socketpair");
-    ok = ok && start_tpm(m, tpm[0], e) && start_qemu(m, plan, tpm[1], console[1], attest[1], e);
+    ok = ok && (!plan->tpm || start_tpm(m, tpm[0], e)) && start_qemu(m, plan, tpm[1], console[1], attest[1], e);
     if (ok) {
         m->console = console[0];
         m->attest = attest[0];

@@ -7,7 +7,7 @@
 
 #define REASON_MAX 512u
 
-/* Room for the JSON of one event. */
+/* Room for the JSON of one event; members are written in RFC 8785's order by the callers. */
 struct content {
     uint8_t bytes[EVENT_TEXT_MAX];
     struct writer out;
@@ -18,16 +18,9 @@ static void begin(struct content *c) {
     write_u8(&c->out, '{');
 }
 
-/* `"name":`; members are written in RFC 8785's order by the callers. */
-static struct writer *name(struct content *c, const char *member) {
-    if (c->out.n > 1) write_u8(&c->out, ',');
-    write_json_string(&c->out, view_str(member));
-    write_u8(&c->out, ':');
-    return &c->out;
-}
-
 static void put_text(struct content *c, const char *member, struct view value) {
-    struct writer *out = name(c, member);
+    struct writer *out = &c->out;
+    write_member(out, member);
     write_u8(out, '"');
     for (size_t i = 0; i < value.n; i++) {
         uint8_t b = value.p[i];
@@ -42,22 +35,40 @@ static void put_digest(struct content *c, const char *member, const struct diges
     put_text(c, member, view_str(digest_text(digest, text)));
 }
 
-static bool event(struct measurement *m, const char *domain, const char *operation, struct view content, struct err *e) {
-    uint8_t bytes[EVENT_MAX];
-    struct writer encoded = writer_of(bytes, sizeof bytes), log = m->log;
-    if (!event_encode(domain, operation, content, &encoded, e)) return false;
-    struct view ev = writer_view(&encoded);
-    /* Written ahead, so that a full log is met before the register moves; it counts once the register accepted. */
+/* Writes the record behind the log, and what the register will be: nothing counts before it accepted. */
+static bool write_ahead(struct measurement *m, const char *operation, struct view ev, struct err *e) {
+    struct writer log = m->log;
     event_record(m->mr_index, m->banks, m->bank_count, ev, &log);
     if (log.full)
         return err_set(e, ERR_FORMAT, "the event log has %zu bytes, the next event \"%s\" does not fit into %zu", m->log.n,
                        operation, m->log.size);
-    if (m->tpm && !tpm_extend(m->tpm, m->mr_index, ev, e)) return err_in(e, "event \"%s\"", operation);
-    m->log = log;
     for (size_t i = 0; i < m->bank_count; i++) {
         uint8_t digest[HASH_MAX];
         hash_once(m->banks[i].alg, ev, digest);
-        register_extend(&m->banks[i], digest);
+        m->next[i] = m->banks[i];
+        register_extend(&m->next[i], digest);
+    }
+    m->next_log = log.n;
+    return true;
+}
+
+static void commit(struct measurement *m) {
+    memcpy(m->banks, m->next, sizeof m->banks);
+    m->log.n = m->next_log;
+    m->in_flight = NULL;
+}
+
+static bool event(struct measurement *m, const char *domain, const char *operation, struct view content, struct err *e) {
+    uint8_t bytes[EVENT_MAX];
+    struct writer encoded = writer_of(bytes, sizeof bytes);
+    if (!event_encode(domain, operation, content, &encoded, e)) return false;
+    struct view ev = writer_view(&encoded);
+    for (struct measurement *i = m; i; i = i->also)
+        if (!write_ahead(i, operation, ev, e)) return false;
+    for (; m; m = m->also) {
+        m->in_flight = operation;
+        if (m->tee && !tee_extend(m->tee, ev, e)) return err_in(e, "event \"%s\"", operation);
+        commit(m);
     }
     return true;
 }
@@ -72,33 +83,35 @@ static bool finish(struct measurement *m, const char *domain, const char *operat
     return event(m, domain, operation, writer_view(&c->out), e);
 }
 
-/* Compares the PCR in every bank with m->banks. */
-static bool compare(const struct measurement *m, enum err_kind kind, const char *what, struct err *e) {
-    for (size_t i = 0; m->tpm && i < m->bank_count; i++) {
-        const struct register_bank *bank = &m->banks[i];
-        size_t n = hash_size(bank->alg);
-        uint8_t value[1][HASH_MAX];
-        if (!tpm_read(m->tpm, bank->alg, m->mr_index, 1, value, e)) return false;
-        if (view_eq(view_of(value[0], n), view_of(bank->value, n))) continue;
-        char text[4 * HASH_MAX + 2];
+/* Compares the register in every bank with `banks`. */
+static bool compare(const struct measurement *m, const struct register_bank *banks, enum err_kind kind,
+                    const char *what, struct err *e) {
+    for (size_t i = 0; m->tee && i < m->bank_count; i++) {
+        size_t n = hash_size(banks[i].alg);
+        uint8_t value[HASH_MAX];
+        if (!tee_read(m->tee, i, value, e)) return false;
+        if (view_eq(view_of(value, n), view_of(banks[i].value, n))) continue;
+        char text[4 * HASH_MAX + 2], reg[32];
         struct writer hex = writer_of(text, sizeof text);
-        write_hex(&hex, view_of(value[0], n));
+        write_hex(&hex, view_of(value, n));
         write_u8(&hex, 0);
-        write_hex(&hex, view_of(bank->value, n));
-        return err_set(e, kind, "%s: PCR %u is %s in the %s bank, %s was expected", what, m->mr_index, text,
-                       hash_name(bank->alg), (writer_str(&hex), text + 2 * n + 1));
+        write_hex(&hex, view_of(banks[i].value, n));
+        return err_set(e, kind, "%s: %s is %s in the %s bank, %s was expected", what, tee_register(m->tee, reg), text,
+                       hash_name(banks[i].alg), (writer_str(&hex), text + 2 * n + 1));
     }
     return true;
 }
 
-bool measure_begin(struct measurement *m, struct tpm *tpm, unsigned pcr, struct arena *a, struct err *e) {
-    struct measurement new = {.tpm = tpm, .mr_index = pcr, .bank_count = tpm ? tpm->bank_count : 2};
+bool measure_begin(struct measurement *m, struct tee *tee, unsigned pcr, struct arena *a, struct err *e) {
+    struct measurement new = {
+        .tee = tee, .mr_index = tee ? tee->mr_index : pcr, .bank_count = tee ? tee->bank_count : 2};
     uint8_t *log = arena_alloc(a, EVENTLOG_MAX);
     if (!log) return arena_full(a, e);
-    new.banks[0].alg = tpm ? tpm->banks[0] : HASH_SHA256;
-    for (size_t i = 1; i < new.bank_count; i++) new.banks[i].alg = tpm ? tpm->banks[i] : HASH_SHA384;
-    if (!compare(&new, ERR_POLICY, "somebody extended the register before this boot", e))
-        return err_mend(e, "set register.pcr of the policy to a PCR between 8 and 15 that no boot loader uses");
+    for (size_t i = 0; i < new.bank_count; i++) new.banks[i].alg = tee ? tee->banks[i] : i ? HASH_SHA384 : HASH_SHA256;
+    if (!compare(&new, new.banks, ERR_POLICY, "somebody extended the register before this boot", e))
+        return tee->kind == TEE_TPM && e->kind == ERR_POLICY
+                   ? err_mend(e, "set register.pcr of the policy to a PCR between 8 and 15 that no boot loader uses")
+                   : false;
     new.log = writer_of(log, EVENTLOG_MAX);
     event_log_header(new.banks, new.bank_count, &new.log);
     *m = new;
@@ -106,7 +119,23 @@ bool measure_begin(struct measurement *m, struct tpm *tpm, unsigned pcr, struct 
 }
 
 bool measure_check(const struct measurement *m, struct err *e) {
-    return compare(m, ERR_DIGEST, "the register does not hold what the event log says", e);
+    for (; m; m = m->also)
+        if (!compare(m, m->banks, ERR_DIGEST, "the register does not hold what the event log says", e)) return false;
+    return true;
+}
+
+/* Whatever was on its way when the boot failed: the register tells whether it arrived. Gives its operation, NULL when
+ * nothing was. */
+static const char *settle(struct measurement *m) {
+    const char *operation = NULL;
+    struct err ignored;
+    for (; m; m = m->also) {
+        if (!m->in_flight) continue;
+        operation = m->in_flight;
+        if (compare(m, m->next, ERR_DIGEST, operation, &ignored)) commit(m);
+        m->in_flight = NULL;
+    }
+    return operation;
 }
 
 bool measure_boot(struct measurement *m, struct err *e) {
@@ -153,7 +182,8 @@ bool measure_layer(struct measurement *m, const struct verified_image *image, si
     begin(&c);
     put_digest(&c, "diffID", &image->config.diff_ids[i]);
     put_digest(&c, "digest", &image->manifest.layers[i].descriptor.digest);
-    write_dec(name(&c, "index"), i);
+    write_member(&c.out, "index");
+    write_dec(&c.out, i);
     return finish(m, EVENT_DOMAIN, "layer", &c, e);
 }
 
@@ -208,8 +238,10 @@ bool measure_failure(struct measurement *m, const struct err *why, struct err *e
     struct content c;
     char line[sizeof why->text + sizeof why->trail];
     if (!m->bank_count) return true;
+    const char *in_flight = settle(m);
     err_line(why, line, sizeof line);
     begin(&c);
+    if (in_flight) put_text(&c, "inFlight", view_str(in_flight));
     put_text(&c, "reason", view_first(view_str(line), REASON_MAX));
     return finish(m, EVENT_DOMAIN, "failure", &c, e);
 }

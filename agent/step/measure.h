@@ -8,22 +8,28 @@
  *   plinth layer     {"diffID":"sha256:..","digest":"sha256:..","index":0}                 one per layer, manifest order
  *   plinth launch    {"process":"sha256:..","user":"nginx"}
  *   plinth separator {}                                                                   what follows is the workload's
- *   plinth failure   {"reason":"..."}                                                     when the boot ends by refusing
+ *   plinth failure   {"inFlight":"layer","reason":"..."}                                  when the boot ends by refusing
+ *
+ * inFlight, where it is there, names the event whose extending failed.
  *
  * Contents are RFC 8785 JSON. `image` is the policy's reference where it has one, else the one on the command line.
  * `process` is the SHA-256 of the RFC 8785 text {"args":[..],"cwd":"..","env":[..],"user":".."} of struct process.
  * Text from images is measured by digest; where it also stands in an event, bytes outside printable ASCII read "?".
  *
- * The same functions run in the guest, over a TPM, and on the host, without one, so that the two cannot differ: the final
- * value follows from policy, manifest and config. Each event is extended in every bank before it enters the log. */
+ * The same functions run in the guest, over a TPM, a TD or an SNP guest, and on the host, without, so that they cannot
+ * differ: the final value follows from policy, manifest and config, and in the sha384 bank of a PCR it is the same as
+ * in RTMR3. Each event is extended in every bank, of the TPM too where one stands beside the CPU, before it enters the
+ * log. Its record is written ahead behind the log's end: when extending fails, the register is read, and the record
+ * counts if the register has it after all. */
 #ifndef PLINTH_STEP_MEASURE_H
 #define PLINTH_STEP_MEASURE_H
 
 #include "step/step.h"
 
-/* Starts a log with its header; `tpm` NULL for a prediction. ERR_POLICY when the PCR is not zero in every bank: somebody
- * extended it before us, and nobody could tell that part from ours. */
-bool measure_begin(struct measurement *m, struct tpm *tpm, unsigned pcr, struct arena *a, struct err *e);
+/* Starts a log with its header, alone (`also` is the caller's to set). `tee` NULL for a prediction, which is then of
+ * `pcr`. ERR_POLICY when the register is not zero in every bank: somebody extended it before us, and nobody could tell
+ * that part from ours. */
+bool measure_begin(struct measurement *m, struct tee *tee, unsigned pcr, struct arena *a, struct err *e);
 /* One event of Plinth's domain. A full log is an error before anything is extended. */
 bool measure_event(struct measurement *m, const char *operation, struct view content, struct err *e);
 bool measure_boot(struct measurement *m, struct err *e);
@@ -36,10 +42,10 @@ bool measure_layer(struct measurement *m, const struct verified_image *image, si
 bool measure_launch(struct measurement *m, const struct process *process, struct err *e);
 /* The reason that the console shows, at most 512 bytes of it. Safe on a measurement that was never begun (does nothing). */
 bool measure_failure(struct measurement *m, const struct err *why, struct err *e);
-/* Reads the PCR back: ERR_DIGEST with both values when it is not what the log says. True without a TPM. */
+/* Reads every register back: ERR_DIGEST with both values when it is not what its log says. True for a prediction. */
 bool measure_check(const struct measurement *m, struct err *e);
 
-/* All of it without a TPM, from measure_boot to the separator: the final value in m->banks (sha256, sha384), the log
+/* All of it without a TEE, from measure_boot to the separator: the final value in m->banks (sha256, sha384), the log
  * in m->log. */
 bool measure_predict(struct measurement *m, const struct config *config, const struct verified_image *image,
                      const struct process *process, struct arena *a, struct err *e);

@@ -9,7 +9,7 @@
 #include "oci/manifest.h"
 #include "oci/reference.h"
 #include "sys/proc.h"
-#include "sys/tpm.h"
+#include "sys/tee.h"
 #include "tee/event.h"
 #include "trust/attestation.h"
 #include "trust/policy.h"
@@ -55,13 +55,20 @@ struct process {
     struct view user, cwd;      /* as named in the policy or the config; empty user: root */
 };
 
-/* The register and its log (step/measure.h). `tpm` NULL: a prediction on the host, sha256 and sha384 computed alone. */
+/* A register and its log (step/measure.h). `tee` NULL: a prediction on the host, sha256 and sha384 computed alone. */
 struct measurement {
-    struct tpm *tpm;
-    unsigned mr_index; /* the PCR */
+    struct tee *tee;
+    unsigned mr_index; /* in the log */
     size_t bank_count;
     struct register_bank banks[BANKS_MAX];
     struct writer log; /* EVENTLOG_MAX bytes of the arena */
+
+    /* Written ahead: the event that is on its way into the register; in_flight NULL when none is. */
+    const char *in_flight;                /* its operation */
+    struct register_bank next[BANKS_MAX]; /* the register with it */
+    size_t next_log;                      /* the log's length with its record, which stands there already */
+
+    struct measurement *also; /* the TPM's beside a CPU's: every event goes into both */
 };
 
 #endif

@@ -40,14 +40,10 @@ int port_open(const char *name, int timeout_ms) {
     return fd;
 }
 
-static bool nonce_of(struct view line, uint8_t *nonce, size_t *n, struct err *e) {
-    struct view word = VIEW("nonce "), digits = view_skip(line, word.n);
-    size_t size = digits.n / 2;
-    if (!view_starts(line, word) || size < 1 || size > TPM2_NONCE_MAX || !hex_decode(digits, nonce, size))
-        return err_set(e, ERR_FORMAT, "the host asked \"%.*s\" instead of \"nonce <at most %u hex digits>\"", VIEW_ARG(line),
-                       2 * TPM2_NONCE_MAX);
-    *n = size;
-    return true;
+/* Hex digits, of 1 to `max` bytes. */
+static bool hex_of(struct view digits, uint8_t *out, size_t max, size_t *n) {
+    *n = digits.n / 2;
+    return *n >= 1 && *n <= max && hex_decode(digits, out, *n);
 }
 
 static bool send_all(int fd, struct view bytes, int64_t deadline, struct err *e) {
@@ -61,24 +57,60 @@ static bool send_all(int fd, struct view bytes, int64_t deadline, struct err *e)
     return true;
 }
 
-bool port_nonce(int fd, int timeout_ms, uint8_t nonce[static TPM2_NONCE_MAX], size_t *n, struct err *e) {
-    int64_t deadline = deadline_in(timeout_ms);
-    char line[8 + 2 * TPM2_NONCE_MAX];
+/* One line of the host's, without its end, into `line`; empty when none came in time. */
+static bool receive(int fd, int64_t deadline, char *line, size_t size, struct view *out, struct err *e) {
     size_t have = 0;
-    struct err silent; /* nobody listens: then nobody answers either */
-    (void)send_all(fd, VIEW("ready 0\n"), deadline, &silent);
-    while (have < sizeof line && !memchr(line, '\n', have)) {
+    *out = (struct view){0};
+    while (have < size && !memchr(line, '\n', have)) {
         bool ready = deadline_poll(fd, POLLIN, deadline);
-        ssize_t got = ready ? read(fd, line + have, sizeof line - have) : 0;
+        ssize_t got = ready ? read(fd, line + have, size - have) : 0;
         if (got > 0) have += (size_t)got;
         else if (got < 0 && errno != EAGAIN && errno != EINTR) return err_sys(e, "the host's port");
-        else if (!deadline_pause(deadline, 10)) return *n = 0, true; /* poll says POLLHUP until a host connects */
+        else if (!deadline_pause(deadline, 10)) return true; /* poll says POLLHUP until a host connects */
     }
     struct view rest = view_of(line, have);
     bool ended;
-    struct view asked = view_cut(&rest, '\n', &ended);
-    if (!ended || rest.n) return err_set(e, ERR_FORMAT, "the host sent more than one line of a nonce");
-    return nonce_of(asked, nonce, n, e);
+    *out = view_cut(&rest, '\n', &ended);
+    return (ended && !rest.n) ||
+           err_set(e, ERR_FORMAT, "the host sent more than one line, or one of more than %zu bytes", size);
+}
+
+bool port_nonce(int fd, int timeout_ms, uint8_t nonce[static TPM2_NONCE_MAX], size_t *n, bool *activate,
+                struct err *e) {
+    int64_t deadline = deadline_in(timeout_ms);
+    char text[17 + 2 * TPM2_NONCE_MAX];
+    uint8_t bytes[TPM2_NONCE_MAX];
+    struct view word = VIEW("nonce "), wish = VIEW(" activate"), line;
+    size_t got = 0;
+    struct err silent; /* nobody listens: then nobody answers either */
+    (void)send_all(fd, VIEW("ready 0\n"), deadline, &silent);
+    if (!receive(fd, deadline, text, sizeof text, &line, e)) return false;
+    struct view digits = view_skip(line, word.n);
+    bool wished = view_ends(digits, wish);
+    if (wished) digits.n -= wish.n;
+    if (line.p && (!view_starts(line, word) || !hex_of(digits, bytes, sizeof bytes, &got)))
+        return err_set(e, ERR_FORMAT, "the host asked \"%.*s\" instead of \"nonce <at most %u hex digits>\"", VIEW_ARG(line),
+                       2 * TPM2_NONCE_MAX);
+    memcpy(nonce, bytes, got);
+    *n = got;
+    *activate = wished;
+    return true;
+}
+
+bool port_credential(int fd, int timeout_ms, uint8_t buffer[static PORT_CREDENTIAL_MAX], struct view *blob,
+                     struct view *secret, struct err *e) {
+    char text[PORT_CREDENTIAL_MAX];
+    struct view word = VIEW("activate "), line;
+    size_t n[2];
+    if (!receive(fd, deadline_in(timeout_ms), text, sizeof text, &line, e)) return false;
+    if (!line.p) return err_set(e, ERR_SYSTEM, "the host asked to activate a credential, and sent none");
+    struct view rest = view_skip(line, word.n), first = view_cut(&rest, ' ', NULL);
+    if (!view_starts(line, word) || !hex_of(first, buffer, 512, &n[0]) || !hex_of(rest, buffer + 512, 512, &n[1]))
+        return err_set(e, ERR_FORMAT, "the host sent \"%.*s\" instead of \"activate <hex> <hex>\"",
+                       VIEW_ARG(view_first(line, 100)));
+    *blob = view_of(buffer, n[0]);
+    *secret = view_of(buffer + 512, n[1]);
+    return true;
 }
 
 bool port_send(int fd, const char *what, struct view body, struct err *e) {

@@ -130,7 +130,7 @@ bool tpm_read(struct tpm *t, enum hash_alg bank, unsigned first, size_t count, u
 }
 
 static bool keep(struct view v, uint8_t *out, size_t size, size_t *n, struct err *e) {
-    if (v.n > size) return err_set(e, ERR_FORMAT, "TPM2_Quote: a part of %zu bytes, at most %zu expected", v.n, size);
+    if (v.n > size) return err_set(e, ERR_FORMAT, "TPM: a part of %zu bytes, at most %zu expected", v.n, size);
     memcpy(out, v.p, v.n);
     *n = v.n;
     return true;
@@ -148,36 +148,86 @@ static bool quote_with(struct tpm *t, struct exchange *x, uint32_t ak, struct vi
            keep(signature, out->signature, sizeof out->signature, &out->signature_n, e);
 }
 
+/* The resource manager flushes on close too; a failure here costs the TPM a slot and the caller nothing. */
+static void flush(struct tpm *t, struct exchange *x, uint32_t handle) {
+    struct view response;
+    struct err ignored;
+    tpm2_flush(handle, command(x));
+    (void)transmit(t, x, &response, &ignored);
+}
+
 bool tpm_quote(struct tpm *t, struct view nonce, struct tpm_quote *out, struct err *e) {
     struct exchange x;
     struct view response, public;
     struct tpm_quote q;
-    struct err ignored;
     uint32_t ak;
     if (nonce.n > TPM2_NONCE_MAX)
         return err_set(e, ERR_USAGE, "a nonce of %zu bytes, at most %u fit a quote", nonce.n, TPM2_NONCE_MAX);
     tpm2_create_ak(command(&x));
     if (!transmit(t, &x, &response, e) || !tpm2_parse_ak(response, &ak, &public, q.ak_point, e)) return false;
     bool ok = keep(public, q.ak_public, sizeof q.ak_public, &q.ak_public_n, e) && quote_with(t, &x, ak, nonce, &q, e);
-    /* The resource manager flushes on close too; a failure here costs the TPM a slot and the quote nothing. */
-    tpm2_flush(ak, command(&x));
-    (void)transmit(t, &x, &response, &ignored);
+    flush(t, &x, ak);
     if (ok) *out = q;
     return ok;
 }
 
-bool tpm_random(struct tpm *t, uint8_t *out, size_t n, struct err *e) {
+static bool nv_read(struct tpm *t, uint32_t index, uint8_t *out, size_t size, size_t *n, struct err *e) {
     struct exchange x;
     struct view response, bytes;
-    while (n) {
-        tpm2_get_random((uint16_t)(n < 32 ? n : 32), command(&x));
-        if (!transmit(t, &x, &response, e) || !tpm2_parse_random(response, &bytes, e)) return false;
-        bytes = view_first(bytes, n);
-        memcpy(out, bytes.p, bytes.n);
-        out += bytes.n;
-        n -= bytes.n;
+    uint16_t whole;
+    tpm2_nv_read_public(index, command(&x));
+    if (!transmit(t, &x, &response, e) || !tpm2_parse_nv_public(response, &whole, e)) return false;
+    if (whole > size) return err_set(e, ERR_FORMAT, "NV index 0x%08x has %u bytes", (unsigned)index, whole);
+    for (size_t at = 0; at < whole; at += bytes.n) {
+        size_t piece = whole - at < 512 ? whole - at : 512; /* TPM_PT_NV_BUFFER_MAX is at least that */
+        tpm2_nv_read(index, (uint16_t)piece, (uint16_t)at, command(&x));
+        if (!transmit(t, &x, &response, e) || !tpm2_parse_nv(response, &bytes, e)) return false;
+        if (bytes.n > piece) return err_set(e, ERR_FORMAT, "TPM2_NV_Read: more bytes than asked for");
+        memcpy(out + at, bytes.p, bytes.n);
     }
+    *n = whole;
     return true;
+}
+
+void tpm_ek_certificate(struct tpm *t, uint8_t *out, size_t size, size_t *n) {
+    struct err ignored;
+    if (!nv_read(t, TPM2_NV_EK_ECC, out, size, n, &ignored) && !nv_read(t, TPM2_NV_EK_RSA, out, size, n, &ignored))
+        *n = 0;
+}
+
+static bool activate_with(struct tpm *t, struct exchange *x, const uint32_t keys[2], struct view blob,
+                          struct view secret, struct view *out, struct err *e) {
+    struct view response;
+    uint32_t session;
+    tpm2_start_policy(command(x));
+    if (!transmit(t, x, &response, e) || !tpm2_parse_session(response, &session, e)) return false;
+    tpm2_policy_endorsement(session, command(x));
+    bool ok = transmit(t, x, &response, e) && tpm2_parse_policy_secret(response, e);
+    if (ok) {
+        tpm2_activate(keys[0], keys[1], session, blob, secret, command(x));
+        if (transmit(t, x, &response, e) && tpm2_parse_activated(response, out, e))
+            return true; /* the session went with it */
+    }
+    flush(t, x, session);
+    return false;
+}
+
+bool tpm_activate(struct tpm *t, struct view blob, struct view secret, uint8_t out[static TPM2_NONCE_MAX], size_t *n,
+                  struct err *e) {
+    struct exchange x;
+    struct view response, public, value;
+    uint8_t point[65];
+    uint32_t keys[2];
+    tpm2_create_ak(command(&x));
+    if (!transmit(t, &x, &response, e) || !tpm2_parse_ak(response, &keys[0], &public, point, e)) return false;
+    tpm2_create_ek(secret.n != 256, command(&x));
+    bool ok = transmit(t, &x, &response, e) && tpm2_parse_created(response, &keys[1], &public, e);
+    if (ok) {
+        ok = activate_with(t, &x, keys, blob, secret, &value, e) && keep(value, out, TPM2_NONCE_MAX, n, e);
+        flush(t, &x, keys[1]);
+    }
+    flush(t, &x, keys[0]);
+    return ok;
 }
 
 bool tpm_firmware_log(uint8_t *out, size_t size, size_t *n, struct err *e) {

@@ -38,7 +38,13 @@ struct tpm_quote {
 };
 /* Creates the AK, quotes PCRs 0-15 of every active bank over `nonce` (at most TPM2_NONCE_MAX bytes), flushes. */
 bool tpm_quote(struct tpm *t, struct view nonce, struct tpm_quote *out, struct err *e);
-bool tpm_random(struct tpm *t, uint8_t *out, size_t n, struct err *e);
+/* The EK certificate (DER), ECC before RSA, of at most `size` bytes. *n is 0 when NV holds none
+ * that can be read. */
+void tpm_ek_certificate(struct tpm *t, uint8_t *out, size_t size, size_t *n);
+/* What was encrypted to the EK for this AK (TPM2_MakeCredential): proves to who encrypted it that both live in one TPM.
+ * The length of `secret` tells which EK: 256 bytes is the RSA one's. At most TPM2_NONCE_MAX bytes. */
+bool tpm_activate(struct tpm *t, struct view blob, struct view secret, uint8_t out[static TPM2_NONCE_MAX], size_t *n,
+                  struct err *e);
 /* The firmware's event log from securityfs (which must be mounted), less than `size` bytes; *n is 0 when there is none.
  * ERR_SYSTEM when it is longer. */
 bool tpm_firmware_log(uint8_t *out, size_t size, size_t *n, struct err *e);

@@ -54,7 +54,8 @@ def test_wrong_usage(plinth, args):
 
 
 @pytest.mark.parametrize("args,why", [
-    (["--tee", "tdx"], "not in this build yet"), (["--tee", "snp"], "not in this build yet"), (["--tee", "sgx"], "tpm is the one"),
+    (["--tee", "sgx"], "not tpm, tdx, snp"), (["--tee", "tpm,tdx"], "not tpm, tdx, snp"), (["--tee", "tdx,snp"], "not tpm, tdx, snp"),
+    (["--simulate", "/"], "--tee tdx or snp"), (["--host-data", "00"], "--tee tdx or snp"), (["--tee", "snp", "--launch-digest", "00"], "--simulate"),
     (["--nonce", "AB"], "hex"), (["--nonce", "abc"], "hex"), (["--nonce", ""], "hex"), (["--nonce", "ab" * 65], "hex"),
     (["--memory", "1"], "--memory"), (["--memory", "-5"], "--memory"), (["--cpus", "0"], "--cpus"), (["--timeout", "1s"], "--timeout"),
     (["--kernel", "/nonexistent"], "/nonexistent"), (["--kernel", PLINTH, "--agent", "/nonexistent"], "/nonexistent"),

@@ -13,10 +13,11 @@ import pytest
 
 from conftest import PLINTH, ROOT
 
-TOOLS = ["swtpm", "tpm2_checkquote", "tpm2_pcrread", "tpm2_eventlog", "openssl"]
+TOOLS = ["swtpm", "tpm2_checkquote", "tpm2_makecredential", "tpm2_pcrread", "tpm2_eventlog", "openssl"]
 pytestmark = pytest.mark.skipif(not all(map(shutil.which, TOOLS)), reason="needs swtpm and tpm2-tools")
 NONCE = "00010203" * 8
-SOURCES = ("agent/step/measure.c agent/step/attest.c agent/sys/tpm.c agent/sys/port.c agent/lib/tee/event.c "
+SOURCES = ("agent/step/measure.c agent/step/attest.c agent/sys/tpm.c agent/sys/tsm.c agent/sys/tee.c agent/sys/aside.c agent/sys/console.c "
+           "agent/sys/port.c agent/lib/tee/event.c agent/lib/tee/report.c "
            "agent/lib/tee/tpm2.c agent/lib/tee/evidence.c agent/lib/oci/digest.c agent/lib/oci/reference.c crypto/hash.c").split()
 
 
@@ -80,7 +81,7 @@ class Swtpm:
 
     def tool(self, *args):
         env = dict(os.environ, TPM2TOOLS_TCTI=f"swtpm:host=127.0.0.1,port={self.port}")
-        return subprocess.run(args, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
+        return subprocess.run([*map(str, args)], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
 
     def pcr(self, bank, index):
         """By tpm2_pcrread: independent of our code."""
@@ -203,6 +204,53 @@ def test_banks(tpm, tmp_path, banks, want):
     assert tpm.ok("banks").split() == want
     d = parts(tpm.ok("boot", 15, NONCE), tmp_path)
     assert list(d["pcrs"]) == want and checkquote(tmp_path)
+
+
+def credential(tpm, directory, alg, name, secret):
+    """What a relying party sends: by tpm2_makecredential, which needs no TPM, under the EK as tpm2-tools make it."""
+    assert tpm.tool("tpm2_createek", "-G", alg, "-c", directory / "ek.ctx", "-u", directory / "ek.pub").returncode == 0
+    assert tpm.tool("tpm2_flushcontext", "-t").returncode == 0
+    (directory / "secret").write_bytes(secret)
+    p = subprocess.run(["tpm2_makecredential", "-T", "none", "-u", "ek.pub", "-s", "secret", "-n", name, "-o", "credential"], cwd=directory,
+                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert p.returncode == 0, p.stdout
+    rest, parts = (directory / "credential").read_bytes()[8:], []
+    while rest:
+        n = int.from_bytes(rest[:2], "big")
+        parts.append(rest[2:2 + n].hex())
+        rest = rest[2 + n:]
+    return parts
+
+
+@pytest.mark.parametrize("alg", ["ecc", "rsa"])
+def test_credential_activation(tpm, tmp_path, alg):
+    d = parts(tpm.ok("boot", 15, NONCE), tmp_path)
+    name = "000b" + hashlib.sha256(base64.b64decode(d["ak_public"])).hexdigest()
+    blob, secret = credential(tpm, tmp_path, alg, name, b"only for this AK in this TPM")
+    assert bytes.fromhex(tpm.ok("activate", blob, secret)) == b"only for this AK in this TPM"
+    assert bytes.fromhex(tpm.ok("activate", blob, secret)) == b"only for this AK in this TPM"  # nothing was left behind in the TPM
+    last = "0" if blob[-1] != "0" else "1"
+    p = tpm.run("activate", blob[:-1] + last, secret)
+    assert p.returncode == 1 and "TPM2_ActivateCredential: the TPM says" in p.stderr, p.stderr
+    # for another AK than the one of the evidence
+    other = name[:-1] + ("0" if name[-1] != "0" else "1")
+    blob, secret = credential(tpm, tmp_path, alg, other, b"x")
+    assert tpm.run("activate", blob, secret).returncode == 1
+    assert tpm.ok("banks").split() == ["sha256", "sha384"]  # and it still works
+
+
+def test_ek_certificate(tpm, tmp_path):
+    assert parts(tpm.ok("boot", 15, NONCE), tmp_path)["ek_certificate"] == ""
+    for index, size in (("0x01C00002", 700), ("0x01C0000A", 1300)):  # RSA alone, then ECC before it
+        (tmp_path / "certificate").write_bytes(bytes(i * size % 251 for i in range(size)))
+        assert tpm.tool("tpm2_nvdefine", index, "-C", "o", "-s", size, "-a", "ownerread|ownerwrite|authread").returncode == 0
+        p = tpm.tool("tpm2_nvwrite", index, "-C", "o", "-i", tmp_path / "certificate")
+        assert p.returncode == 0, p.stdout
+        tpm.tool("tpm2_shutdown", "--clear")
+        tpm.stop()
+        tpm.start()
+        d = parts(tpm.ok("boot", 15, NONCE), tmp_path)
+        assert base64.b64decode(d["ek_certificate"]) == (tmp_path / "certificate").read_bytes()
 
 
 def eventlog(*args):

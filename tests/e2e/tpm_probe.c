@@ -4,6 +4,7 @@
  *   tpm_probe PORT extend PCR TEXT          event bytes TEXT into the PCR
  *   tpm_probe PORT read PCR                 bank and value, one line per bank
  *   tpm_probe PORT boot PCR NONCE           measures an image of two layers; the evidence to standard output. NONCE "-": the TPM's
+ *   tpm_probe PORT activate BLOB SECRET     a credential for the AK under the EK, in hex; what was in it
  *   tpm_probe predict PCR                   the same without a TPM: bank and value, one line per bank
  * Exit status 1 and "kind text" on standard error for an error. */
 #include "step/attest.h"
@@ -52,7 +53,7 @@ static void fill(unsigned pcr) {
     process = (struct process){{2, args}, {1, env}, VIEW("nginx"), VIEW("/")};
 }
 
-static bool boot(struct tpm *t, unsigned pcr, const char *hex, struct arena *a, struct err *e) {
+static bool boot(struct tee *t, unsigned pcr, const char *hex, struct arena *a, struct err *e) {
     struct measurement m;
     struct view evidence;
     uint8_t nonce[TPM2_NONCE_MAX];
@@ -66,8 +67,19 @@ static bool boot(struct tpm *t, unsigned pcr, const char *hex, struct arena *a, 
     return fwrite(evidence.p, 1, evidence.n, stdout) == evidence.n;
 }
 
+static bool activate(struct tpm *t, const char *blob_hex, const char *secret_hex, struct err *e) {
+    uint8_t blob[512], secret[512], value[TPM2_NONCE_MAX];
+    size_t blob_n = strlen(blob_hex) / 2, secret_n = strlen(secret_hex) / 2, n;
+    if (!hex_decode(view_str(blob_hex), blob, blob_n) || !hex_decode(view_str(secret_hex), secret, secret_n)) return err_set(e, ERR_USAGE, "hex");
+    if (!tpm_activate(t, view_of(blob, blob_n), view_of(secret, secret_n), value, &n, e)) return false;
+    for (size_t i = 0; i < n; i++) printf("%02x", value[i]);
+    printf("\n");
+    return true;
+}
+
 static bool run(char **argv, struct arena *a, struct err *e) {
     struct tpm t;
+    struct tee tee;
     if (!strcmp(argv[0], "predict")) {
         struct measurement m;
         fill((unsigned)atoi(argv[1]));
@@ -79,7 +91,8 @@ static bool run(char **argv, struct arena *a, struct err *e) {
     unsigned pcr = argv[2] ? (unsigned)atoi(argv[2]) : 0;
     bool ok = true;
     if (!strcmp(argv[1], "extend")) ok = tpm_extend(&t, pcr, view_str(argv[3]), e);
-    if (!strcmp(argv[1], "boot")) ok = (fill(pcr), boot(&t, pcr, argv[3], a, e));
+    if (!strcmp(argv[1], "boot")) ok = (fill(pcr), tee = tee_of_tpm(t, pcr), boot(&tee, pcr, argv[3], a, e));
+    if (!strcmp(argv[1], "activate")) ok = activate(&t, argv[2], argv[3], e);
     for (size_t i = 0; ok && i < t.bank_count; i++) {
         uint8_t value[1][HASH_MAX];
         if (!strcmp(argv[1], "banks")) printf("%s\n", hash_name(t.banks[i]));

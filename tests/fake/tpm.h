@@ -11,7 +11,7 @@ struct fake_tpm {
     int extends_left;           /* TPM2_PCR_Extend fails when it is 0; -1: never */
     bool other_nonce, other_pcrs; /* what a quote lies about */
     bool lost_extend;           /* PCR_Extend succeeds and does nothing */
-    struct view firmware_log;
+    struct view firmware_log, ek_certificate;
     struct register_bank pcrs[2][TPM2_PCRS]; /* sha256, sha384 */
     unsigned extends;
 };

@@ -15,10 +15,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
     struct tpm2_attest attest;
     uint8_t values[TPM2_READ_MAX][HASH_MAX], point[65];
     uint32_t handle;
+    uint16_t size;
     size_t count;
     struct err e;
     (void)tpm2_again(v);
-    switch (bytes[0] % 8) {
+    switch (bytes[0] % 13) {
     case 0:
         if (tpm2_parse_banks(v, banks, BANKS_MAX, &count, &e) && count > BANKS_MAX) abort();
         break;
@@ -30,13 +31,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
         if (tpm2_parse_quote(v, &a, &b, &e)) must_lie_in(a, v), must_lie_in(b, v);
         break;
     case 4:
-        if (tpm2_parse_random(v, &a, &e)) must_lie_in(a, v);
+        if (tpm2_parse_nv(v, &a, &e)) must_lie_in(a, v);
         break;
     case 5: (void)tpm2_parse_done("TPM2_PCR_Extend", v, true, &e); break;
     case 6: (void)tpm2_parse_done("TPM2_FlushContext", v, false, &e); break;
     case 7:
         if (tpm2_attest_parse(v, &attest, &e)) must_lie_in(attest.nonce, v), must_lie_in(attest.pcr_digest, v);
         break;
+    case 8:
+        if (tpm2_parse_created(v, &handle, &a, &e)) must_lie_in(a, v);
+        break;
+    case 9: (void)tpm2_parse_session(v, &handle, &e); break;
+    case 10: (void)tpm2_parse_policy_secret(v, &e); break;
+    case 11:
+        if (tpm2_parse_activated(v, &a, &e)) must_lie_in(a, v);
+        break;
+    case 12: (void)tpm2_parse_nv_public(v, &size, &e); break;
     }
     return 0;
 }

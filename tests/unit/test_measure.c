@@ -12,7 +12,7 @@
 static struct config config;
 static struct verified_image image;
 static struct process process;
-static struct tpm tpm;
+static struct tee tee;
 static struct measurement m;
 
 static void prepare(void) {
@@ -35,10 +35,12 @@ static void prepare(void) {
     args[1] = VIEW("say \"\n\x01\xc3\xa9");
     env[0] = VIEW("PATH=/usr/bin");
     process = (struct process){{2, args}, {1, env}, VIEW("nginx"), VIEW("/srv")};
+    struct tpm tpm;
     CHECK(tpm_open(0, &tpm, &err));
+    tee = tee_of_tpm(tpm, 15);
 }
 
-static bool boot(struct tpm *t) {
+static bool boot(struct tee *t) {
     if (!measure_begin(&m, t, config.policy.pcr, &arena, &err) || !measure_boot(&m, &err) ||
         !measure_policy(&m, &config.policy, &err) || !measure_image(&m, &config, &image, &err))
         return false;
@@ -84,7 +86,7 @@ TEST(events_to_the_byte) {
         NULL};
     snprintf(boot_event, sizeof boot_event, "plinth boot {'agent':'plinth %s'}", plinth_version);
     prepare();
-    CHECK(boot(&tpm));
+    CHECK(boot(&tee));
     check_events(want);
     CHECK_EQ(fake_tpm.extends, 9);
 }
@@ -112,7 +114,7 @@ TEST(more_members) {
 TEST(prediction_is_the_guest) {
     struct measurement guest;
     prepare();
-    CHECK(boot(&tpm));
+    CHECK(boot(&tee));
     guest = m;
     CHECK(measure_predict(&m, &config, &image, &process, &arena, &err));
     CHECK(guest.bank_count == 2 && m.bank_count == 2);
@@ -133,7 +135,9 @@ TEST(prediction_is_the_guest) {
 TEST(one_bank) {
     prepare();
     fake_tpm.sha256 = false;
-    CHECK(tpm_open(0, &tpm, &err) && boot(&tpm));
+    CHECK(tpm_open(0, &tee.tpm, &err));
+    tee = tee_of_tpm(tee.tpm, 15);
+    CHECK(boot(&tee));
     CHECK(m.bank_count == 1 && m.banks[0].alg == HASH_SHA384);
     CHECK(measure_predict(&m, &config, &image, &process, &arena, &err));
     CHECK(memcmp(m.banks[1].value, fake_tpm.pcrs[1][15].value, 48) == 0);
@@ -142,39 +146,41 @@ TEST(one_bank) {
 TEST(refuses_a_used_register) {
     prepare();
     fake_tpm.pcrs[1][15].value[3] = 1; /* in one bank only */
-    CHECK(!boot(&tpm) && err.kind == ERR_POLICY);
+    CHECK(!boot(&tee) && err.kind == ERR_POLICY);
     CHECK_ERR("somebody extended the register before this boot: PCR 15 is 000000010000");
     CHECK_ERR("in the sha384 bank");
     CHECK(strstr(err.mend, "register.pcr"));
     config.policy.pcr = 14;
-    CHECK(boot(&tpm));
+    tee = tee_of_tpm(tee.tpm, 14);
+    CHECK(boot(&tee));
 }
 
 TEST(refuses_a_register_that_moved) {
     prepare();
-    CHECK(boot(&tpm));
+    CHECK(boot(&tee));
     fake_tpm.pcrs[0][15].value[0] ^= 0xff;
     CHECK(!measure_check(&m, &err) && err.kind == ERR_DIGEST);
     CHECK_ERR("does not hold what the event log says");
     prepare();
     fake_tpm.lost_extend = true;
-    CHECK(!boot(&tpm) && err.kind == ERR_DIGEST);
+    CHECK(!boot(&tee) && err.kind == ERR_DIGEST);
     CHECK_ERR("PCR 15 is 0000");
 }
 
 TEST(extend_comes_before_the_log) {
     prepare();
-    CHECK(measure_begin(&m, &tpm, 15, &arena, &err) && measure_boot(&m, &err));
+    CHECK(measure_begin(&m, &tee, 15, &arena, &err) && measure_boot(&m, &err));
     struct measurement before = m;
     fake_tpm.extends_left = 0;
     CHECK(!measure_policy(&m, &config.policy, &err));
     CHECK_ERR("event \"policy\": TPM2_PCR_Extend");
-    CHECK(memcmp(&before, &m, sizeof m) == 0);
+    CHECK(m.log.n == before.log.n && memcmp(before.banks, m.banks, sizeof m.banks) == 0);
+    CHECK(!strcmp(m.in_flight, "policy"));
 }
 
 TEST(full_log_extends_nothing) {
     prepare();
-    CHECK(measure_begin(&m, &tpm, 15, &arena, &err) && measure_boot(&m, &err));
+    CHECK(measure_begin(&m, &tee, 15, &arena, &err) && measure_boot(&m, &err));
     m.log.size = m.log.n + 100;
     unsigned extends = fake_tpm.extends;
     CHECK(!measure_policy(&m, &config.policy, &err));
@@ -186,7 +192,7 @@ TEST(full_log_extends_nothing) {
 TEST(largest_image_fits) {
     prepare();
     image.manifest.layer_count = LAYERS_MAX;
-    CHECK(boot(&tpm));
+    CHECK(boot(&tee));
     CHECK(m.log.n < EVENTLOG_MAX / 2);
 }
 
@@ -194,7 +200,7 @@ TEST(hostile_text) {
     struct err why;
     prepare();
     process.user = VIEW("a\"b\\c\n\xff");
-    CHECK(boot(&tpm));
+    CHECK(boot(&tee));
     struct eventlog_record r;
     struct view text = {0};
     log_at(8, &r);
@@ -228,7 +234,7 @@ TEST(evidence) {
     struct attestation at;
     prepare();
     fake_tpm.firmware_log = VIEW("firmware");
-    CHECK(boot(&tpm));
+    CHECK(boot(&tee));
     CHECK(attest_make(&m, &config, &image, VIEW("nonce"), &arena, &json_text_, &err));
     CHECK(json_parse(json_text_, &arena, &root, &err));
     CHECK(view_is(json_text(json_get(root, "nonce")), "6e6f6e6365") && view_is(json_text(json_get(root, "firmware_log")), "ZmlybXdhcmU="));
@@ -240,7 +246,7 @@ TEST(evidence) {
 
     CHECK(attest_run(&m, &config, &image, &arena, &at, &err)); /* no port here: the TPM's nonce */
     CHECK(!at.host_nonce && json_parse(at.evidence, &arena, &root, &err));
-    CHECK(view_starts(json_text(json_get(root, "nonce")), VIEW("a0a1a2")) && json_text(json_get(root, "nonce")).n == 64);
+    CHECK(json_text(json_get(root, "nonce")).n == 64);
 
     fake_tpm.other_nonce = true;
     CHECK(!attest_make(&m, &config, &image, VIEW("nonce"), &arena, &out, &err) && err.kind == ERR_DIGEST);
@@ -250,6 +256,6 @@ TEST(evidence) {
     CHECK(!attest_make(&m, &config, &image, VIEW("nonce"), &arena, &out, &err) && err.kind == ERR_DIGEST);
     CHECK_ERR("other PCR values");
 
-    m.tpm = NULL;
+    m.tee = NULL;
     CHECK(attest_run(&m, &config, &image, &arena, &at, &err) && at.evidence.n == 0);
 }

@@ -22,13 +22,14 @@ static void unpair(void) {
 }
 
 static uint8_t nonce[TPM2_NONCE_MAX];
+static bool wished;
 
 /* -1: an error; else the nonce's length. */
 static int asked(struct view line) {
     size_t n = 99;
     pair();
     CHECK(write(ends[1], line.p, line.n) == (ssize_t)line.n);
-    bool ok = port_nonce(ends[0], 60, nonce, &n, &err);
+    bool ok = port_nonce(ends[0], 60, nonce, &n, &wished, &err);
     uint8_t said[16];
     CHECK(read(ends[1], said, sizeof said) == 8 && !memcmp(said, "ready 0\n", 8)); /* the guest speaks first */
     unpair();
@@ -57,13 +58,61 @@ TEST(nonces) {
     CHECK_EQ(asked(VIEW("GET / HTTP/1.1\r\n")), -1);
 }
 
+TEST(wish_to_activate) {
+    char line[300] = "nonce ";
+    CHECK(asked(VIEW("nonce 00ff10\n")) == 3 && !wished);
+    CHECK(asked(VIEW("nonce 00ff10 activate\n")) == 3 && wished);
+    memset(line + 6, 'a', 2 * TPM2_NONCE_MAX);
+    strcpy(line + 6 + 2 * TPM2_NONCE_MAX, " activate\n");
+    CHECK(asked(view_str(line)) == TPM2_NONCE_MAX && wished);
+    CHECK_EQ(asked(VIEW("nonce  activate\n")), -1);
+    CHECK_EQ(asked(VIEW("nonce 00 activat\n")), -1);
+    CHECK_EQ(asked(VIEW("nonce 00 activate \n")), -1);
+    CHECK_EQ(asked(VIEW("nonce 00 activate activate\n")), -1);
+}
+
+/* -1: an error; else blob and secret are those bytes. */
+static int credential(struct view line, struct view want_blob, struct view want_secret) {
+    static uint8_t buffer[PORT_CREDENTIAL_MAX];
+    struct view blob, secret;
+    pair();
+    CHECK(write(ends[1], line.p, line.n) == (ssize_t)line.n);
+    bool ok = port_credential(ends[0], 60, buffer, &blob, &secret, &err);
+    unpair();
+    if (!ok) return -1;
+    CHECK(view_eq(blob, want_blob) && view_eq(secret, want_secret));
+    return 0;
+}
+
+TEST(credentials) {
+    static char line[2 * PORT_CREDENTIAL_MAX];
+    const struct view none = {0};
+    CHECK_EQ(credential(VIEW("activate 00ff 1011\n"), VIEW("\0\xff"), VIEW("\x10\x11")), 0);
+    CHECK_EQ(credential(VIEW(""), none, none), -1);
+    CHECK(err.kind == ERR_SYSTEM);
+    CHECK_EQ(credential(VIEW("activate 00ff\n"), none, none), -1);
+    CHECK_EQ(credential(VIEW("activate 00ff  10\n"), none, none), -1);
+    CHECK_EQ(credential(VIEW("activate 00ff 1\n"), none, none), -1);
+    CHECK_EQ(credential(VIEW("activate 00ff FF\n"), none, none), -1);
+    CHECK_EQ(credential(VIEW("activate 00ff 10 10\n"), none, none), -1);
+    CHECK_EQ(credential(VIEW("activate 00ff 10\nx"), none, none), -1);
+    CHECK_EQ(credential(VIEW("secret 00ff 10\n"), none, none), -1);
+    CHECK(err.kind == ERR_FORMAT);
+    strcpy(line, "activate ");
+    memset(line + 9, 'a', 1026);
+    strcpy(line + 9 + 1026, " 00\n");
+    CHECK_EQ(credential(view_str(line), none, none), -1); /* a blob of 513 bytes */
+    memset(line + 9, 'a', PORT_CREDENTIAL_MAX);
+    CHECK_EQ(credential(view_str(line), none, none), -1); /* no end in sight */
+}
+
 TEST(silence_is_no_nonce) {
     CHECK_EQ(asked(VIEW("")), 0);
     CHECK_EQ(asked(VIEW("nonce 00ff")), 0); /* the line never ends */
     pair(); /* nobody at the other end: read gives 0 until somebody connects */
     close(ends[1]);
     size_t n = 99;
-    CHECK(port_nonce(ends[0], 60, nonce, &n, &err) && n == 0);
+    CHECK(port_nonce(ends[0], 60, nonce, &n, &wished, &err) && n == 0);
     close(ends[0]);
 }
 
@@ -75,7 +124,7 @@ TEST(nonce_byte_by_byte) {
         for (const char *p = "nonce 0102\n"; *p; p++) (void)!write(ends[1], p, 1), usleep(2000);
         _exit(0);
     }
-    CHECK(port_nonce(ends[0], 5000, nonce, &n, &err) && n == 2 && nonce[1] == 2);
+    CHECK(port_nonce(ends[0], 5000, nonce, &n, &wished, &err) && n == 2 && nonce[1] == 2);
     waitpid(child, NULL, 0);
     unpair();
 }

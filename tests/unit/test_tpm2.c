@@ -20,9 +20,17 @@ TEST(commands) {
     COMMAND(tpm2_pcr_read(&eight, &w), "pcr_read_8");
     COMMAND(tpm2_create_ak(&w), "create_primary");
     COMMAND(tpm2_flush(0x80000000, &w), "flush_context");
-    COMMAND(tpm2_get_random(32, &w), "get_random");
 
     struct tpm2_selection all[] = {{HASH_SHA256, 0xffff}, {HASH_SHA384, 0xffff}};
+    struct view activate = vector("tee/activate_credential.command.bin");
+    COMMAND(tpm2_create_ek(true, &w), "create_ek");
+    COMMAND(tpm2_start_policy(&w), "start_auth_session");
+    COMMAND(tpm2_policy_endorsement(0x03000000, &w), "policy_secret");
+    size_t blob = (size_t)activate.p[40] << 8 | activate.p[41]; /* two handles, and two sessions of 9 bytes before it */
+    COMMAND(tpm2_activate(0x80000000, 0x80000001, 0x03000000, view_of(activate.p + 42, blob), view_skip(activate, 44 + blob), &w), "activate_credential");
+    COMMAND(tpm2_nv_read_public(TPM2_NV_EK_ECC, &w), "nv_read_public");
+    COMMAND(tpm2_nv_read(TPM2_NV_EK_ECC, 512, 0, &w), "nv_read");
+
     struct view quote = vector("tee/quote.command.bin");
     COMMAND(tpm2_quote(0x80000000, view_of(quote.p + 29, 32), all, 2, &w), "quote");
 
@@ -69,11 +77,6 @@ static bool quote(struct view v) {
 static bool attest(struct view v) {
     struct tpm2_attest a;
     return tpm2_attest_parse(v, &a, &err);
-}
-
-static bool random_bytes(struct view v) {
-    struct view bytes;
-    return tpm2_parse_random(v, &bytes, &err);
 }
 
 static bool extended(struct view v) { return tpm2_parse_done("TPM2_PCR_Extend", v, true, &err); }
@@ -159,17 +162,47 @@ TEST(answers_quote) {
 }
 
 TEST(answers_others) {
-    struct view bytes;
     fresh();
-    struct view v = vector("tee/get_random.response.bin");
-    CHECK(tpm2_parse_random(v, &bytes, &err) && bytes.n == 32);
-    broken(v, v.n, random_bytes);
-    v = vector("tee/pcr_extend.response.bin");
+    struct view v = vector("tee/pcr_extend.response.bin");
     broken(v, v.n, extended);
     CHECK(!flushed(v)); /* an answer with a session where none was asked */
     v = vector("tee/flush_context.response.bin");
     broken(v, v.n, flushed);
     CHECK(!extended(v));
+}
+
+static bool created(struct view v) {
+    uint32_t handle;
+    struct view public;
+    return tpm2_parse_created(v, &handle, &public, &err);
+}
+static bool session(struct view v) { return tpm2_parse_session(v, &(uint32_t){0}, &err); }
+static bool policy_secret(struct view v) { return tpm2_parse_policy_secret(v, &err); }
+static bool activated(struct view v) { return tpm2_parse_activated(v, &(struct view){0}, &err); }
+static bool nv_public(struct view v) { return tpm2_parse_nv_public(v, &(uint16_t){0}, &err); }
+static bool nv(struct view v) { return tpm2_parse_nv(v, &(struct view){0}, &err); }
+
+TEST(answers_to_activation) {
+    uint32_t handle;
+    struct view bytes, v;
+    uint16_t size;
+    fresh();
+    CHECK(tpm2_parse_created(v = vector("tee/create_ek.response.bin"), &handle, &bytes, &err) && handle == 0x80000001);
+    CHECK_EQ(bytes.n, 122); /* TPMT_PUBLIC with a policy */
+    broken(v, v.n, created);
+    CHECK(!ak(v)); /* an EK is no AK */
+    CHECK(tpm2_parse_session(v = vector("tee/start_auth_session.response.bin"), &handle, &err) && handle == 0x03000000);
+    broken(v, v.n, session);
+    CHECK(policy_secret(v = vector("tee/policy_secret.response.bin")));
+    broken(v, v.n, policy_secret);
+    CHECK(tpm2_parse_activated(v = vector("tee/activate_credential.response.bin"), &bytes, &err) && view_is(bytes, "only for this AK in this TPM"));
+    broken(v, v.n, activated);
+    CHECK(!nv(v)); /* two sessions where one was asked */
+    CHECK(tpm2_parse_nv_public(v = vector("tee/nv_read_public.response.bin"), &size, &err) && size == 900);
+    broken(v, v.n, nv_public);
+    CHECK(tpm2_parse_nv(v = vector("tee/nv_read.response.bin"), &bytes, &err) && bytes.n == 512 && bytes.p[1] == 7);
+    broken(v, v.n, nv);
+    CHECK(!activated(v));
 }
 
 TEST(attests) {

@@ -45,5 +45,10 @@
 #define EVENTLOG_MAX (256u << 10)
 /* Firmware logs are 20-60 KiB; TCG recommends 64 KiB. */
 #define FIRMWARE_LOG_MAX (256u << 10)
+/* A TDX quote: the kernel's own buffer. An SNP report is 1184 bytes; its certificate table, by GHCB, four pages. */
+#define REPORT_MAX (128u << 10)
+#define CERTIFICATES_MAX (64u << 10)
+/* An endorsement key's certificate in NV: 700 to 1500 bytes, the index itself at most 2048 (TPM 2.0 PC Client). */
+#define EK_CERTIFICATE_MAX 2048u
 
 #endif

@@ -77,6 +77,12 @@ void write_json_string(struct writer *w, struct view v) {
     write_u8(w, '"');
 }
 
+void write_member(struct writer *w, const char *name) {
+    if (w->n && w->p[w->n - 1] != '{') write_u8(w, ',');
+    write_json_string(w, view_str(name));
+    write_u8(w, ':');
+}
+
 const char *writer_str(struct writer *w) {
     write_u8(w, 0);
     if (w->full) return NULL;

@@ -31,6 +31,8 @@ void write_dec(struct writer *w, uint64_t x);
 void write_base64(struct writer *w, struct view v);
 /* A JSON string with its quotes: `"`, `\` and bytes below 0x20 escaped as RFC 8785 does; other bytes as they are. */
 void write_json_string(struct writer *w, struct view v);
+/* A member of an object begun with "{": a comma where one is due, the name as a JSON string, and a colon. */
+void write_member(struct writer *w, const char *name);
 /* The text so far as a C string, or NULL when something did not fit. */
 const char *writer_str(struct writer *w);
 

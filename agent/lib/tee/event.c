@@ -1,6 +1,8 @@
 /* see event.h */
 #include "tee/event.h"
 
+#include "base/reader.h"
+
 uint16_t tpm2_alg(enum hash_alg alg) {
     return alg == HASH_SHA256 ? TPM2_ALG_SHA256 : alg == HASH_SHA384 ? TPM2_ALG_SHA384 : TPM2_ALG_SHA512;
 }
@@ -73,4 +75,35 @@ void event_log_header(const struct register_bank *banks, size_t bank_count, stru
         write_le16(log, (uint16_t)hash_size(banks[i].alg));
     }
     write_u8(log, 0); /* no vendor information */
+}
+
+/* Header record and the others differ in their digests: one SHA-1 of 20 bytes; a counted list. */
+static void skip_record(struct reader *r, bool first) {
+    enum hash_alg alg;
+    read_bytes(r, 8); /* mrIndex, type */
+    uint32_t count = first ? 0 : read_le32(r);
+    if (first) read_bytes(r, 20);
+    if (count > 8) r->bad = true;
+    for (; count && !r->bad; count--) {
+        uint16_t id = read_le16(r);
+        if (tpm2_hash(id, &alg)) read_bytes(r, hash_size(alg));
+        else if (id == TPM2_ALG_SHA1 || id == TPM2_ALG_SM3) read_bytes(r, id == TPM2_ALG_SHA1 ? 20 : 32);
+        else r->bad = true;
+    }
+    read_bytes(r, read_le32(r));
+}
+
+bool event_log_end(struct view area, struct view *records, struct err *e) {
+    static const uint8_t ones[8] = {255, 255, 255, 255, 255, 255, 255, 255}, zeros[8];
+    struct reader r = reader_of(area);
+    for (bool first = true;
+         r.rest.n && (first || (!view_starts(r.rest, view_of(ones, 8)) && !view_starts(r.rest, view_of(zeros, 8))));
+         first = false) {
+        size_t at = area.n - r.rest.n;
+        skip_record(&r, first);
+        if (r.bad)
+            return err_set(e, ERR_FORMAT, "the record at offset %zu of %zu is cut, or of an unknown form", at, area.n);
+    }
+    *records = view_first(area, area.n - r.rest.n);
+    return true;
 }

@@ -2,9 +2,9 @@
  *
  * Event bytes (little-endian): u32 tag 0x4141454C | u32 length | ASCII "domain operation content". The digest is over
  * all of these bytes. Record (TCG_PCR_EVENT2): u32 mrIndex | u32 type 6 (EV_EVENT_TAG) | u32 digestCount |
- * {u16 alg, digest}... | u32 size | event. mrIndex is the PCR's number on a TPM.
- * Plinth's domain is "plinth"; operations: boot, policy, manifest, config, layer, launch, failure, and the separator.
- * The content of plinth events is RFC 8785 JSON. After the manifest event follows CoCo's own
+ * {u16 alg, digest}... | u32 size | event. mrIndex is the PCR's number on a TPM, and EVENT_MR_RTMR3 on TDX and SNP
+ * (SHA-384 alone). Plinth's domain is "plinth"; operations: boot, policy, manifest, config, layer, launch, failure, and
+ * the separator. The content of plinth events is RFC 8785 JSON. After the manifest event follows CoCo's own
  * "github.com/confidential-containers PullImage {"digest":...,"image":...}". */
 #ifndef PLINTH_TEE_EVENT_H
 #define PLINTH_TEE_EVENT_H
@@ -19,12 +19,15 @@
 #define EVENT_TEXT_MAX 2048u             /* domain, operation and content together */
 #define EVENT_MAX (EVENT_TEXT_MAX + 8u) /* the event bytes */
 
+#define EVENT_MR_RTMR3 4u /* CC measurement register index (UEFI 2.10, 38.4.1): 0 MRTD, 1-4 RTMR0-3 */
+
 #define EVENT_NO_ACTION 3u
 #define EVENT_EVENT_TAG 6u
 #define EVENT_TAG_AAEL 0x4141454Cu
 
 /* TPM_ALG_ID of a hash (TPM 2.0 Library Part 2, table 9). */
 enum { TPM2_ALG_SHA1 = 0x0004, TPM2_ALG_SHA256 = 0x000B, TPM2_ALG_SHA384 = 0x000C, TPM2_ALG_SHA512 = 0x000D };
+enum { TPM2_ALG_SM3 = 0x0012 };
 uint16_t tpm2_alg(enum hash_alg alg);
 /* False, with *alg untouched, for an algorithm that crypto/hash does not have (SHA-1, SM3, SHA-3). */
 bool tpm2_hash(uint16_t tpm_alg, enum hash_alg *alg);
@@ -48,5 +51,9 @@ void event_record(uint32_t mr_index, const struct register_bank *banks, size_t b
 /* The TCG "Spec ID Event03" header record (PC Client Platform Firmware Profile 1.05, section 10.4.5.1) that lets
  * tpm2_eventlog and others read the log; first in a new log. */
 void event_log_header(const struct register_bank *banks, size_t bank_count, struct writer *log);
+
+/* The records of a firmware's crypto-agile log (a CCEL's data), without the end mark (8 bytes 0xff, or 8 bytes 0x00) or
+ * padding behind them. ERR_FORMAT: a record is cut, or has a digest of an unknown algorithm, or more than 8 of them. */
+bool event_log_end(struct view area, struct view *records, struct err *e);
 
 #endif

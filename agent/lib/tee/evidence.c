@@ -18,11 +18,8 @@ void evidence_pem(const uint8_t point[static 65], struct writer *out) {
 
 enum form { TEXT, HEX, BASE64 };
 
-/* ,"name":"value" with the comma after the first member only. */
 static void member(struct writer *out, const char *name, enum form form, struct view value) {
-    if (out->n && out->p[out->n - 1] != '{') write_u8(out, ',');
-    write_json_string(out, view_str(name));
-    write_u8(out, ':');
+    write_member(out, name);
     if (form == TEXT) {
         write_json_string(out, value);
         return;
@@ -42,33 +39,74 @@ static void write_pcrs(const struct evidence_bank *bank, struct writer *out) {
     write_u8(out, '}');
 }
 
-void evidence_write(const struct evidence *ev, struct writer *out) {
+static void write_tpm(const struct evidence_tpm *t, struct writer *out) {
     uint8_t pem[256];
     struct writer key = writer_of(pem, sizeof pem);
-    evidence_pem(ev->ak_point, &key);
+    evidence_pem(t->ak_point, &key);
+    member(out, "quote", BASE64, t->quote);
+    member(out, "signature", BASE64, t->signature);
+    member(out, "ak_public", BASE64, t->ak_public);
+    member(out, "ak_public_pem", TEXT, writer_view(&key));
+    member(out, "ek_certificate", BASE64, t->ek_certificate);
+    write_text(out, ",\"pcrs\":{");
+    for (size_t i = 0; i < t->bank_count; i++) {
+        if (i) write_u8(out, ',');
+        write_pcrs(&t->banks[i], out);
+    }
+    write_text(out, "},\"register\":{\"pcr\":");
+    write_dec(out, t->pcr);
+    for (size_t i = 0; i < t->bank_count; i++) {
+        enum hash_alg alg = t->banks[i].alg;
+        member(out, hash_name(alg), HEX, view_of(t->banks[i].pcrs[t->pcr], hash_size(alg)));
+    }
+    write_u8(out, '}');
+    member(out, "eventlog", BASE64, t->eventlog);
+    member(out, "firmware_log", BASE64, t->firmware_log);
+}
 
+static bool is_tdx(const struct evidence *ev) { return view_is(ev->tee, "tdx"); }
+
+static void write_register(const struct evidence *ev, struct writer *out) {
+    write_text(out, is_tdx(ev) ? ",\"register\":{\"rtmr\":3" : ",\"register\":{\"kept_by\":\"monitor\"");
+    member(out, "sha384", HEX, view_of(ev->value, sizeof ev->value));
+    write_u8(out, '}');
+}
+
+static void write_cpu(const struct evidence *ev, struct writer *out) {
+    member(out, is_tdx(ev) ? "quote" : "report", BASE64, ev->report);
+    if (!is_tdx(ev)) member(out, "certificates", BASE64, ev->certificates);
+    member(out, "report_data", HEX, ev->report_data);
+    member(out, "preimage", TEXT, ev->preimage);
+    write_register(ev, out);
+    member(out, "eventlog", BASE64, ev->eventlog);
+    member(out, "firmware_log", BASE64, ev->firmware_log);
+    if (!ev->tpm) return;
+    write_text(out, ",\"tpm\":{");
+    write_tpm(ev->tpm, out);
+    write_u8(out, '}');
+}
+
+void evidence_preimage(const struct evidence *ev, struct writer *out) {
+    write_u8(out, '{');
+    member(out, "nonce", HEX, ev->nonce);
+    write_register(ev, out);
+    if (ev->tpm) {
+        uint8_t digest[32];
+        hash_once(HASH_SHA256, ev->tpm->ak_public, digest);
+        write_text(out, ",\"tpm\":{\"ak_public\":\"sha256:");
+        write_hex(out, view_of(digest, sizeof digest));
+        write_text(out, "\"}");
+    }
+    write_u8(out, '}');
+}
+
+void evidence_write(const struct evidence *ev, struct writer *out) {
     write_u8(out, '{');
     member(out, "plinth", TEXT, ev->version);
     member(out, "tee", TEXT, ev->tee);
     member(out, "nonce", HEX, ev->nonce);
-    member(out, "quote", BASE64, ev->quote);
-    member(out, "signature", BASE64, ev->signature);
-    member(out, "ak_public", BASE64, ev->ak_public);
-    member(out, "ak_public_pem", TEXT, writer_view(&key));
-    write_text(out, ",\"pcrs\":{");
-    for (size_t i = 0; i < ev->bank_count; i++) {
-        if (i) write_u8(out, ',');
-        write_pcrs(&ev->banks[i], out);
-    }
-    write_text(out, "},\"register\":{\"pcr\":");
-    write_dec(out, ev->pcr);
-    for (size_t i = 0; i < ev->bank_count; i++) {
-        enum hash_alg alg = ev->banks[i].alg;
-        member(out, hash_name(alg), HEX, view_of(ev->banks[i].pcrs[ev->pcr], hash_size(alg)));
-    }
-    write_u8(out, '}');
-    member(out, "eventlog", BASE64, ev->eventlog);
-    member(out, "firmware_log", BASE64, ev->firmware_log);
+    if (view_is(ev->tee, "tpm")) write_tpm(ev->tpm, out);
+    else write_cpu(ev, out);
     member(out, "image", TEXT, ev->image);
     member(out, "manifest", TEXT, ev->manifest);
     member(out, "policy", TEXT, ev->policy);

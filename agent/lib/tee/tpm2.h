@@ -32,10 +32,22 @@ void tpm2_pcr_read(const struct tpm2_selection *selection, struct writer *out);
 /* Restricted ECC P-256 signing key (ECDSA SHA-256, fixedTPM, fixedParent, sensitiveDataOrigin, noDA so that no lockout stops
  * a boot) as primary in the endorsement hierarchy: the AK; same key while the seed lives. */
 void tpm2_create_ak(struct writer *out);
+/* The endorsement key of the TCG's default templates, ECC P-256 or RSA 2048: the one its certificate is about. */
+void tpm2_create_ek(bool ecc, struct writer *out);
+/* Credential activation (Part 1, 24; Part 3, 12.5): a policy session, the EK's policy in it, and then the secret that
+ * was encrypted to this EK for an object of this AK's name. `blob` is a TPMS_ID_OBJECT's bytes, `secret` an encrypted
+ * secret's, both without their sizes. */
+void tpm2_start_policy(struct writer *out);
+void tpm2_policy_endorsement(uint32_t session, struct writer *out);
+void tpm2_activate(uint32_t ak, uint32_t ek, uint32_t session, struct view blob, struct view secret,
+                   struct writer *out);
+#define TPM2_NV_EK_RSA 0x01C00002u /* EK certificates (TCG EK Credential Profile 2.5, 2.2.1.4) */
+#define TPM2_NV_EK_ECC 0x01C0000Au
+void tpm2_nv_read_public(uint32_t index, struct writer *out);
+void tpm2_nv_read(uint32_t index, uint16_t bytes, uint16_t offset, struct writer *out);
 void tpm2_quote(uint32_t ak_handle, struct view qualifying_data, const struct tpm2_selection *selections, size_t count,
                 struct writer *out);
 void tpm2_flush(uint32_t handle, struct writer *out);
-void tpm2_get_random(uint16_t bytes, struct writer *out);
 
 /* True when the whole response says to send the command again: TPM_RC_RETRY, TPM_RC_YIELDED, TPM_RC_TESTING. */
 bool tpm2_again(struct view response);
@@ -50,10 +62,15 @@ bool tpm2_parse_banks(struct view response, struct tpm2_selection *out, size_t m
 bool tpm2_parse_pcrs(struct view response, const struct tpm2_selection *want, uint8_t (*values)[HASH_MAX], struct err *e);
 /* `public` is a TPMT_PUBLIC that has exactly the template of tpm2_create_ak; point is 04 || x || y. */
 bool tpm2_parse_ak(struct view response, uint32_t *handle, struct view *public, uint8_t point[static 65], struct err *e);
+/* Any primary: its handle and TPMT_PUBLIC. */
+bool tpm2_parse_created(struct view response, uint32_t *handle, struct view *public, struct err *e);
+bool tpm2_parse_session(struct view response, uint32_t *handle, struct err *e);
+bool tpm2_parse_policy_secret(struct view response, struct err *e);
+bool tpm2_parse_activated(struct view response, struct view *secret, struct err *e);
+bool tpm2_parse_nv_public(struct view response, uint16_t *size, struct err *e);
+bool tpm2_parse_nv(struct view response, struct view *bytes, struct err *e);
 /* TPMS_ATTEST and TPMT_SIGNATURE. */
 bool tpm2_parse_quote(struct view response, struct view *attest, struct view *signature, struct err *e);
-/* Up to as many bytes as were asked for, at least one. */
-bool tpm2_parse_random(struct view response, struct view *bytes, struct err *e);
 
 /* A TPMS_ATTEST of type TPM_ST_ATTEST_QUOTE (Part 2, 10.12): what the agent compares before it hands a quote on. */
 struct tpm2_attest {

@@ -514,7 +514,7 @@ bool policy_parse(struct view bytes, struct arena *a, struct policy *out, struct
     struct policy *p = arena_alloc(a, sizeof *p);
     struct parse q = {p, a, e};
     if (!p) return arena_full(a, e);
-    p->tees = POLICY_TEE_TPM | POLICY_TEE_TDX | POLICY_TEE_SNP;
+    p->tees = POLICY_TEE_ALL;
     p->pcr = POLICY_PCR_DEFAULT;
     p->keys = arena_alloc(a, KEYS_MAX * sizeof *p->keys);
     if (!p->keys) return arena_full(a, e);

@@ -18,7 +18,8 @@ struct policy_key {
     struct public_key key;
 };
 
-enum policy_tee { POLICY_TEE_TPM = 1, POLICY_TEE_TDX = 2, POLICY_TEE_SNP = 4 };
+/* Bits in the order of sys/tee.h's enum tee_kind. */
+enum policy_tee { POLICY_TEE_TPM = 1, POLICY_TEE_TDX = 2, POLICY_TEE_SNP = 4, POLICY_TEE_ALL = 7 };
 
 /* How a root file system may differ from an SBOM; bit i is the i-th of sbom.refuse's words. */
 enum policy_sbom { SBOM_MISSING, SBOM_CHANGED, SBOM_UNLISTED, SBOM_DIFFERENCES };
