@@ -4,12 +4,14 @@
 #include "base/limits.h"
 #include "crypto/hash.h"
 #include "sys/console.h"
+#include "tools/fat.h"
 #include "tools/file.h"
 #include "tools/guest.h"
 #include "tools/initrd.h"
 #include "tools/machine.h"
 #include "tools/options.h"
 #include "tools/result.h"
+#include "tools/uki.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,7 +33,7 @@ enum outcome { OUTCOME_NONE, OUTCOME_EVIDENCE, OUTCOME_REFUSED };
 struct run {
     struct initrd_parts parts;
     struct machine_plan plan;
-    const char *tee, *append, *nonce_text, *evidence_path, *console_path;
+    const char *uki, *tee, *append, *nonce_text, *evidence_path, *console_path;
     const char *memory, *cpus, *timeout_text;
     bool keep, json;
 
@@ -207,7 +209,12 @@ static bool read_options(struct run *r, struct err *e) {
     if (r->tee && (!strcmp(r->tee, "tdx") || !strcmp(r->tee, "snp")))
         return err_set(e, ERR_USAGE, "--tee %s: not in this build yet", r->tee);
     if (r->tee && strcmp(r->tee, "tpm")) return err_set(e, ERR_USAGE, "--tee %s: tpm is the one there is", r->tee);
-    if (!r->parts.policy && !r->parts.base) return err_set(e, ERR_USAGE, "--policy FILE is missing");
+    const struct initrd_parts *p = &r->parts;
+    if (r->uki &&
+        (p->policy || p->base || p->modules.count || p->adds.count || p->agent || p->ca || r->append || r->plan.kernel))
+        return err_set(e, ERR_USAGE,
+                       "--uki FILE has kernel, initramfs, policy and command line inside; none can be given beside it");
+    if (!r->uki && !p->policy && !p->base) return err_set(e, ERR_USAGE, "--policy FILE is missing");
     if (!option_number("--memory", r->memory, 128, 1u << 20, &r->plan.memory_mib, e)) return false;
     if (!option_number("--cpus", r->cpus, 1, 255, &r->plan.cpus, e)) return false;
     if (!option_number("--timeout", r->timeout_text, 1, 86400, &r->timeout_s, e)) return false;
@@ -245,25 +252,42 @@ static bool open_ends(struct run *r, struct err *e) {
     return r->console >= 0 || err_set(e, ERR_USAGE, "cannot write the console's file %s: %s", r->console_path, strerror(errno));
 }
 
-static bool boot(struct run *r, struct arena *a, struct err *e) {
+/* What the firmware starts: the unified image on a disk of its own, or kernel, initramfs and command line. */
+static bool make_disk(struct run *r, char disk[static 256], struct err *e) {
+    struct view uki, image;
+    struct arena a = {0};
+    bool ok = arena_make(&a, UKI_ARENA, e) && file_read("unified kernel image", r->uki, UKI_FILE_MAX, &a, &uki, e) &&
+              fat_disk(uki, &a, &image, e) && machine_begin(&r->machine, e) &&
+              file_write(machine_path(&r->machine, "disk.img", disk), image, e);
+    arena_drop(&a);
+    r->plan.disk = disk;
+    return ok;
+}
+
+static bool make_initrd(struct run *r, struct arena *a, char initrd[static 256], struct err *e) {
     struct initrd_made made;
-    const char *why;
-    char initrd[256], cmdline[2048];
-    if (!read_options(r, e) || !find_kernel(r, a, e) || !machine_check(&r->plan, e)) return false;
-    if (!evidence_can_be_written(r->evidence_path, e) || !open_ends(r, e)) return false;
     if (!initrd_build(&r->parts, a, &made, e) || !machine_begin(&r->machine, e)) return false;
     r->plan.initrd = machine_path(&r->machine, "initrd.img", initrd);
+    return file_write(initrd, made.image, e);
+}
+
+static bool boot(struct run *r, struct arena *a, struct err *e) {
+    const char *why;
+    char path[256], cmdline[2048];
+    r->plan.disk = r->uki;
+    if (!read_options(r, e) || (!r->uki && !find_kernel(r, a, e)) || !machine_check(&r->plan, e)) return false;
+    if (!evidence_can_be_written(r->evidence_path, e) || !open_ends(r, e)) return false;
     r->plan.cmdline = cmdline;
     if (snprintf(cmdline, sizeof cmdline, "%s%s%s", CMDLINE, r->append ? " " : "", r->append ? r->append : "") >= (int)sizeof cmdline)
         return err_set(e, ERR_USAGE, "--append: more than %zu bytes", sizeof cmdline - sizeof CMDLINE);
-    if (!file_write(initrd, made.image, e)) return false;
+    if (r->uki ? !make_disk(r, path, e) : !make_initrd(r, a, path, e)) return false;
     r->machine.kvm = machine_probe_kvm(&r->machine, &why);
     /* Translated processors wait for each other while the host is busy: one of 40 boots with two stood still in the firmware. */
     if (!r->plan.cpus) r->plan.cpus = r->machine.kvm ? 2 : 1;
     if (!machine_start(&r->machine, &r->plan, e)) return false;
-    console_say("machine: %s, %s%s%s, %llu MiB, %llu CPU%s", r->plan.kernel, r->machine.kvm ? "KVM" : "TCG (",
-                r->machine.kvm ? "" : why, r->machine.kvm ? "" : ")", (unsigned long long)r->plan.memory_mib,
-                (unsigned long long)r->plan.cpus, r->plan.cpus == 1 ? "" : "s");
+    console_say("machine: %s, %s%s%s, %llu MiB, %llu CPU%s", r->uki ? r->uki : r->plan.kernel,
+                r->machine.kvm ? "KVM" : "TCG (", r->machine.kvm ? "" : why, r->machine.kvm ? "" : ")",
+                (unsigned long long)r->plan.memory_mib, (unsigned long long)r->plan.cpus, r->plan.cpus == 1 ? "" : "s");
     return true;
 }
 
@@ -302,14 +326,21 @@ int cmd_run(int argc, char **argv) {
         {"--policy", "FILE", "the policy to boot with; needed, unless it is in --initrd", .text = &r->parts.policy},
         {"--tee", "tpm", "what vouches for the machine: a virtual TPM (tdx and snp: later)", .text = &r->tee},
         {"--firmware", "FILE", "an OVMF image (default: Debian's OVMF.fd)", .text = &r->plan.firmware},
+        {"--uki", "FILE",
+         "boot this unified kernel image (plinth uki) from a disk; it has\nkernel, initramfs, policy and command line "
+         "inside",
+         .text = &r->uki},
         {"--kernel", "FILE", "default: the newest /boot/vmlinuz-*-cloud-amd64", .text = &r->plan.kernel},
-        {"--initrd", "FILE", "append policy and modules to this one, instead of making one from\nthe agent beside plinth", .text = &r->parts.base},
+        {"--initrd", "FILE",
+         "append policy and modules to this one, instead of making one from\nthe agent beside plinth",
+         .text = &r->parts.base},
         {"--module", "FILE", "as for plinth initrd; may be repeated", .list = &r->parts.modules},
         {"--add", "HOST=GUEST", "as for plinth initrd; may be repeated", .list = &r->parts.adds},
         {"--agent", "FILE", "as for plinth initrd", .text = &r->parts.agent},
         {"--ca", "FILE|none", "as for plinth initrd", .text = &r->parts.ca},
         {"--append", "TEXT", "more for the kernel command line (" CMDLINE ")", .text = &r->append},
-        {"--publish", "HOSTPORT:GUESTPORT", "TCP, on 127.0.0.1 of the host; may be repeated", .list = &r->plan.published},
+        {"--publish", "HOSTPORT:GUESTPORT", "TCP, on 127.0.0.1 of the host; may be repeated",
+         .list = &r->plan.published},
         {"--nonce", "HEX", "what the quote is over (default: 32 random bytes)", .text = &r->nonce_text},
         {"--evidence", "FILE", "where the evidence goes", .text = &r->evidence_path},
         {"--console", "FILE", "where the machine's console goes (default: standard error)", .text = &r->console_path},

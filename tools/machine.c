@@ -309,7 +309,7 @@ bool machine_check(const struct machine_plan *plan, struct err *e) {
     for (size_t i = 0; i < plan->published.count; i++)
         if (!parse_ports(plan->published.items[i], ports))
             return err_set(e, ERR_USAGE, "--publish %s: not HOSTPORT:GUESTPORT", plan->published.items[i]);
-    if (access(plan->kernel, R_OK) < 0) return err_set(e, ERR_USAGE, "cannot read the kernel %s: %s", plan->kernel, strerror(errno));
+    if (!plan->disk && access(plan->kernel, R_OK) < 0) return err_set(e, ERR_USAGE, "cannot read the kernel %s: %s", plan->kernel, strerror(errno));
     if (plan->firmware && access(plan->firmware, R_OK) < 0)
         return err_set(e, ERR_USAGE, "cannot read the firmware %s: %s", plan->firmware, strerror(errno));
     if (plan->firmware || access(debian_firmware, R_OK) == 0) return true;
@@ -341,12 +341,19 @@ static bool start_qemu(struct machine *m, const struct machine_plan *plan, int t
     arg(&a, "%llu", (unsigned long long)plan->cpus);
     arg(&a, "-bios");
     arg(&a, "%s", plan->firmware ? plan->firmware : debian_firmware);
-    arg(&a, "-kernel");
-    arg(&a, "%s", plan->kernel);
-    arg(&a, "-initrd");
-    arg(&a, "%s", plan->initrd);
-    arg(&a, "-append");
-    arg(&a, "%s", plan->cmdline);
+    if (plan->disk) {
+        char path[1024];
+        arg(&a, "-drive");
+        arg(&a, "if=none,id=disk,format=raw,readonly=on,file=%s", quoted(plan->disk, path));
+        args_fixed(&a, "-device virtio-blk-pci,drive=disk,bootindex=0");
+    } else {
+        arg(&a, "-kernel");
+        arg(&a, "%s", plan->kernel);
+        arg(&a, "-initrd");
+        arg(&a, "%s", plan->initrd);
+        arg(&a, "-append");
+        arg(&a, "%s", plan->cmdline);
+    }
     arg(&a, "-chardev");
     arg(&a, "socket,id=tpm,fd=%d", tpm);
     args_fixed(&a, "-tpmdev emulator,id=tpm0,chardev=tpm -device tpm-crb,tpmdev=tpm0 -chardev");

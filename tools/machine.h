@@ -11,6 +11,7 @@
 
 struct machine_plan {
     const char *kernel, *initrd, *cmdline;
+    const char *disk;     /* instead of those three: a disk that the firmware boots from */
     const char *firmware; /* one OVMF image, or NULL: where Debian's ovmf package puts it */
     uint64_t memory_mib, cpus;
     struct option_list published; /* "HOSTPORT:GUESTPORT" */
