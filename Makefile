@@ -9,6 +9,7 @@
 #   make size             lines linked into PID 1, by folder; bytes of the agent and the initramfs
 #   make demo             boots it all under QEMU (IMAGE=ref, KEEP=1, TEE=tdx or snp: simulated)
 #   make publish          the publisher's work before it: keys, SBOM, push, signatures, attestations (NOBOOT=1)
+#   make reference        what a relying party should expect of this build: build/reference.json (see qemu/reference)
 #   make install          PREFIX=/usr/local DESTDIR=            make clean
 #
 # One object, alone, as it is built for the agent: make build/obj/agent/lib/base/view.o
@@ -18,7 +19,7 @@
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all test unit e2e sanitize fuzz repro size bench demo publish install clean FORCE
+.PHONY: all test unit e2e sanitize fuzz repro size bench demo publish reference install clean FORCE
 all:
 
 VERSION := 0.1.0
@@ -98,6 +99,8 @@ build/deps-fuzz.mk: $(DEPS_INPUTS) | build/deps.mk
 	@d=$$(initrd/build-deps host) && printf 'DEPS_FUZZ := %s\n' "$$d" > $@
 
 LIBS := -larchive -lzstd -lisal -lz -lbearssl -lsodium -lyyjson
+# The verifiers' (tools/appraise): never in the agent.
+TOOL_LIBS := -lcrypto
 
 # ---- How things are compiled ---------------------------------------------------------------------------------------------
 
@@ -117,7 +120,7 @@ LDFLAGS := -static-pie -nostdlib -nostartfiles -Wl,-z,relro,-z,now,-z,noexecstac
 
 define LINK
 gcc $(LDFLAGS) -o $@ $(MUSLDIR)/rcrt1.o $(MUSLDIR)/crti.o $(call GCCFILE,crtbeginS.o) $(filter %.o,$^) \
-	-L$(DEPS)/lib -L$(MUSLDIR) $(LIBS) -Wl,--start-group -lc -lgcc -Wl,--end-group $(call GCCFILE,crtendS.o) $(MUSLDIR)/crtn.o
+	-L$(DEPS)/lib -L$(MUSLDIR) $(1) $(LIBS) -Wl,--start-group -lc -lgcc -Wl,--end-group $(call GCCFILE,crtendS.o) $(MUSLDIR)/crtn.o
 endef
 
 # Unit tests and fuzz targets: this system's C library, so that sanitizers work.
@@ -134,11 +137,11 @@ all: build/init build/plinth build/initrd.img
 
 build/init.full: $(call OBJ,obj,$(AGENT))
 	@echo "  LINK    $@"
-	@$(LINK)
+	@$(call LINK)
 
 build/plinth.full: $(call OBJ,obj,$(PLINTH) $(TOOLS))
 	@echo "  LINK    $@"
-	@$(LINK)
+	@$(call LINK,$(TOOL_LIBS))
 
 # The symbols stay beside, in *.full.
 build/init build/plinth: build/%: build/%.full
@@ -149,7 +152,7 @@ build/bench/plinth-noverify: LDFLAGS += $(patsubst %,-Wl$(comma)--wrap=%,main ha
 build/bench/plinth-noverify: $(call OBJ,obj,$(PLINTH) $(TOOLS) tests/bench/noverify.c)
 	@mkdir -p $(@D)
 	@echo "  LINK    $@"
-	@$(LINK)
+	@$(call LINK,$(TOOL_LIBS))
 
 build/initrd.img: build/plinth build/init $(CA)
 	@echo "  INITRD  $@"
@@ -191,7 +194,7 @@ build/host/libplinth.a: $(call OBJ,host,$(LIB_SOURCES))
 	@ar rcs $@ $(filter %.o,$^)
 
 $(UNIT_PROGRAMS): %: %.o build/host/libplinth.a
-	@gcc $(HOST_CFLAGS) -o $@ $(filter %.o,$^) build/host/libplinth.a -L$(DEPS_HOST)/lib $(LIBS)
+	@gcc $(HOST_CFLAGS) -o $@ $(filter %.o,$^) build/host/libplinth.a -L$(DEPS_HOST)/lib $(LIBS) $(TOOL_LIBS)
 
 build/fuzz/%.o: %.c Makefile build/deps-fuzz.mk
 	@mkdir -p $(@D)
@@ -203,7 +206,7 @@ build/fuzz/libplinth.a: $(call OBJ,fuzz,$(LIB_SOURCES))
 	@ar rcs $@ $(filter %.o,$^)
 
 $(FUZZ_PROGRAMS): %: %.o build/fuzz/libplinth.a
-	@clang $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) build/fuzz/libplinth.a -L$(DEPS_FUZZ)/lib $(LIBS)
+	@clang $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) build/fuzz/libplinth.a -L$(DEPS_FUZZ)/lib $(LIBS) $(TOOL_LIBS)
 
 test: all $(UNIT_PROGRAMS)
 	@initrd/packages test demo kernel
@@ -233,6 +236,10 @@ demo: all
 publish: all
 	@initrd/packages demo
 	@NOBOOT='$(NOBOOT)' SBOM='$(SBOM)' qemu/publish $(DIR)
+
+reference: all
+	@initrd/packages demo kernel
+	@qemu/reference
 
 # ---- Size ----------------------------------------------------------------------------------------------------------------
 

@@ -1,14 +1,10 @@
 /* cmd_pull: plinth pull and plinth check. The very same monitor and workers as in the guest (step/pull.h). */
 #include "base/limits.h"
-#include "step/launch.h"
-#include "step/measure.h"
-#include "step/pull.h"
 #include "step/sbom.h"
 #include "sys/console.h"
-#include "tools/file.h"
-#include "tools/layout.h"
 #include "tools/merge.h"
 #include "tools/options.h"
+#include "tools/predict.h"
 #include "tools/result.h"
 #include "tools/store.h"
 #include "tools/target.h"
@@ -22,8 +18,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define HOST_CA "/etc/ssl/certs/ca-certificates.crt"
-
 struct command {
     const char *policy_path, *reference, *directory; /* directory NULL: check */
     const char *store;                               /* NULL: none */
@@ -35,41 +29,6 @@ struct command {
 };
 
 /* ---- the work ---- */
-
-/* The policy says whether the host's bundle is needed; without one only that policy fails which needs it. */
-static bool begin(struct command *c, struct arena *a, struct err *e) {
-    struct view policy, ca = {0};
-    struct err no_bundle;
-    if (!c->policy_path) return err_set(e, ERR_USAGE, "--policy FILE is missing");
-    if (!file_read("policy", c->policy_path, POLICY_MAX, a, &policy, e)) return false;
-    (void)file_read("CA bundle", HOST_CA, CA_PEM_MAX, a, &ca, &no_bundle);
-    if (!pull_begin(&c->pull, policy, view_str(c->reference), ca, true, e)) return false;
-    struct config *config = &c->pull.config;
-    const char *room = config->image.layout ? config->image.directory : c->store;
-    if (!room) return true;
-    if (config->image.layout && c->store)
-        return err_set(e, ERR_USAGE, "--store keeps what comes from a registry; an OCI layout is at hand already");
-    if (c->store && mkdir(c->store, 0755) && errno != EEXIST)
-        return err_set(e, ERR_USAGE, "cannot make the store %s: %s", c->store, strerror(errno));
-    config->fetch_worker = c->store ? WORKER_STORE : WORKER_LAYOUT;
-    config->fetch_room = open(room, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return config->fetch_room >= 0 || err_set(e, ERR_USAGE, "cannot open the %s %s: %s", c->store ? "store" : "OCI layout",
-                                              room, strerror(errno));
-}
-
-/* An image without a command has no launch to predict, but may be verified and unpacked. */
-static bool predict(struct command *c, struct err *e) {
-    struct pull *p = &c->pull;
-    struct process process;
-    if (!launch_plan(&p->config.policy, &p->image.config, &p->arena, &process, e)) {
-        if (e->kind != ERR_POLICY) return false;
-        console_say("no register is predicted: %s", e->text);
-        *e = (struct err){0};
-        return true;
-    }
-    c->measured = measure_predict(&c->predicted, &p->config, &p->image, &process, &p->arena, e);
-    return c->measured;
-}
 
 /* The store's directories "0", "1", ... become one tree in the target. */
 static bool merge(int store, size_t count, int target, struct err *e) {
@@ -96,12 +55,12 @@ static bool unpack(struct command *c, int target, struct err *e) {
 }
 
 static bool work(struct command *c, int target, struct arena *a, struct err *e) {
-    bool begun = begin(c, a, e);
+    bool begun = predict_begin(&c->pull, c->policy_path, c->reference, c->store, a, e);
     struct view weaker = c->pull.config.policy.weaknesses;
     if (begun && weaker.n) console_say("weaker than the default, by the policy: %.*s", VIEW_ARG(weaker));
     c->resolved = begun && pull_resolve(&c->pull, e);
     c->trusted = c->resolved && pull_trust(&c->pull, e);
-    return c->trusted && predict(c, e) && (target < 0 || unpack(c, target, e));
+    return c->trusted && predict_register(&c->pull, &c->predicted, &c->measured, e) && (target < 0 || unpack(c, target, e));
 }
 
 /* ---- what it says ---- */

@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "crypto/hash.h"
 #include "sys/console.h"
+#include "tools/fat.h"
 #include "tools/file.h"
 #include "tools/guest.h"
 #include "tools/initrd.h"
@@ -11,6 +12,7 @@
 #include "tools/options.h"
 #include "tools/result.h"
 #include "tools/simtee.h"
+#include "tools/uki.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,7 +34,7 @@ enum outcome { OUTCOME_NONE, OUTCOME_EVIDENCE, OUTCOME_REFUSED };
 struct run {
     struct initrd_parts parts;
     struct machine_plan plan;
-    const char *tee, *append, *nonce_text, *evidence_path, *console_path;
+    const char *uki, *tee, *append, *nonce_text, *evidence_path, *console_path;
     const char *memory, *cpus, *timeout_text, *simulate, *host_data_text, *launch_text;
     bool keep, json;
 
@@ -232,8 +234,13 @@ static bool read_tee(struct run *r, struct err *e) {
 static bool read_options(struct run *r, struct err *e) {
     r->plan.memory_mib = 1024;
     r->timeout_s = 300;
+    const struct initrd_parts *p = &r->parts;
+    if (r->uki &&
+        (p->policy || p->base || p->modules.count || p->adds.count || p->agent || p->ca || r->append || r->plan.kernel || r->simulate))
+        return err_set(e, ERR_USAGE,
+                       "--uki FILE has kernel, initramfs, policy and command line inside; none can be given beside it, nor --simulate");
     if (!read_tee(r, e)) return false;
-    if (!r->parts.policy && !r->parts.base) return err_set(e, ERR_USAGE, "--policy FILE is missing");
+    if (!r->uki && !p->policy && !p->base) return err_set(e, ERR_USAGE, "--policy FILE is missing");
     if (!option_number("--memory", r->memory, 128, 1u << 20, &r->plan.memory_mib, e)) return false;
     if (!option_number("--cpus", r->cpus, 1, 255, &r->plan.cpus, e)) return false;
     if (!option_number("--timeout", r->timeout_text, 1, 86400, &r->timeout_s, e)) return false;
@@ -306,26 +313,43 @@ static bool simulate(struct run *r, struct view initrd, struct arena *a, struct 
     return true;
 }
 
-static bool boot(struct run *r, struct arena *a, struct err *e) {
+/* What the firmware starts: the unified image on a disk of its own, or kernel, initramfs and command line. */
+static bool make_disk(struct run *r, char disk[static 256], struct err *e) {
+    struct view uki, image;
+    struct arena a = {0};
+    bool ok = arena_make(&a, UKI_ARENA, e) && file_read("unified kernel image", r->uki, UKI_FILE_MAX, &a, &uki, e) &&
+              fat_disk(uki, &a, &image, e) && machine_begin(&r->machine, e) &&
+              file_write(machine_path(&r->machine, "disk.img", disk), image, e);
+    arena_drop(&a);
+    r->plan.boot_disk = disk;
+    return ok;
+}
+
+static bool make_initrd(struct run *r, struct arena *a, char initrd[static 256], struct err *e) {
     struct initrd_made made;
-    const char *why;
-    char initrd[256], cmdline[2048];
-    if (!read_options(r, e) || !find_kernel(r, a, e) || !machine_check(&r->plan, e)) return false;
-    if (!evidence_can_be_written(r->evidence_path, e) || !open_ends(r, e)) return false;
     if (!initrd_build(&r->parts, a, &made, e) || !machine_begin(&r->machine, e)) return false;
     r->plan.initrd = machine_path(&r->machine, "initrd.img", initrd);
+    return file_write(initrd, made.image, e) && simulate(r, made.image, a, e);
+}
+
+static bool boot(struct run *r, struct arena *a, struct err *e) {
+    const char *why;
+    char path[256], cmdline[2048];
+    r->plan.boot_disk = r->uki;
+    if (!read_options(r, e) || (!r->uki && !find_kernel(r, a, e)) || !machine_check(&r->plan, e)) return false;
+    if (!evidence_can_be_written(r->evidence_path, e) || !open_ends(r, e)) return false;
     r->plan.cmdline = cmdline;
     if (snprintf(cmdline, sizeof cmdline, "%s%s%s", CMDLINE, r->append ? " " : "", r->append ? r->append : "") >= (int)sizeof cmdline)
         return err_set(e, ERR_USAGE, "--append: more than %zu bytes", sizeof cmdline - sizeof CMDLINE);
-    if (!file_write(initrd, made.image, e) || !simulate(r, made.image, a, e)) return false;
+    if (r->uki ? !make_disk(r, path, e) : !make_initrd(r, a, path, e)) return false;
     r->machine.kvm = machine_probe_kvm(&r->machine, &why);
     if (!r->machine.kvm && r->plan.cpu != CPU_PLAIN && !r->simulate) return err_set(e, ERR_SYSTEM, "--tee %s needs KVM: %s", r->tee, why);
     /* Translated processors wait for each other while the host is busy: one of 40 boots with two stood still in the firmware. */
     if (!r->plan.cpus) r->plan.cpus = r->machine.kvm ? 2 : 1;
     if (!machine_start(&r->machine, &r->plan, e)) return false;
-    console_say("machine: %s, %s%s%s, %llu MiB, %llu CPU%s", r->plan.kernel, r->machine.kvm ? "KVM" : "TCG (",
-                r->machine.kvm ? "" : why, r->machine.kvm ? "" : ")", (unsigned long long)r->plan.memory_mib,
-                (unsigned long long)r->plan.cpus, r->plan.cpus == 1 ? "" : "s");
+    console_say("machine: %s, %s%s%s, %llu MiB, %llu CPU%s", r->uki ? r->uki : r->plan.kernel,
+                r->machine.kvm ? "KVM" : "TCG (", r->machine.kvm ? "" : why, r->machine.kvm ? "" : ")",
+                (unsigned long long)r->plan.memory_mib, (unsigned long long)r->plan.cpus, r->plan.cpus == 1 ? "" : "s");
     return true;
 }
 
@@ -370,8 +394,14 @@ int cmd_run(int argc, char **argv) {
         {"--host-data", "HEX", "what the host binds at launch: MRCONFIGID (tdx, 48 bytes), HOST_DATA\n(snp, 32 bytes)", .text = &r->host_data_text},
         {"--launch-digest", "HEX", "with --simulate: what it says as MRTD or MEASUREMENT (48 bytes)", .text = &r->launch_text},
         {"--firmware", "FILE", "an OVMF image (default: Debian's OVMF.fd)", .text = &r->plan.firmware},
+        {"--uki", "FILE",
+         "boot this unified kernel image (plinth uki) from a disk; it has\nkernel, initramfs, policy and command line "
+         "inside",
+         .text = &r->uki},
         {"--kernel", "FILE", "default: the newest /boot/vmlinuz-*-cloud-amd64", .text = &r->plan.kernel},
-        {"--initrd", "FILE", "append policy and modules to this one, instead of making one from\nthe agent beside plinth", .text = &r->parts.base},
+        {"--initrd", "FILE",
+         "append policy and modules to this one, instead of making one from\nthe agent beside plinth",
+         .text = &r->parts.base},
         {"--module", "FILE", "as for plinth initrd; may be repeated", .list = &r->parts.modules},
         {"--add", "HOST=GUEST", "as for plinth initrd; may be repeated", .list = &r->parts.adds},
         {"--agent", "FILE", "as for plinth initrd", .text = &r->parts.agent},

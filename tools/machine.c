@@ -330,7 +330,7 @@ bool machine_check(const struct machine_plan *plan, struct err *e) {
     for (size_t i = 0; i < plan->published.count; i++)
         if (!parse_ports(plan->published.items[i], ports))
             return err_set(e, ERR_USAGE, "--publish %s: not HOSTPORT:GUESTPORT", plan->published.items[i]);
-    if (access(plan->kernel, R_OK) < 0) return err_set(e, ERR_USAGE, "cannot read the kernel %s: %s", plan->kernel, strerror(errno));
+    if (!plan->boot_disk && access(plan->kernel, R_OK) < 0) return err_set(e, ERR_USAGE, "cannot read the kernel %s: %s", plan->kernel, strerror(errno));
     if (plan->firmware && access(plan->firmware, R_OK) < 0)
         return err_set(e, ERR_USAGE, "cannot read the firmware %s: %s", plan->firmware, strerror(errno));
     if (plan->disk && access(plan->disk, R_OK) < 0) return err_set(e, ERR_USAGE, "cannot read the disk %s: %s", plan->disk, strerror(errno));
@@ -408,6 +408,14 @@ static void add_machine(const struct machine *m, const struct machine_plan *plan
     arg(a, log ? "%llu,slots=1,maxmem=%lluM" : "%llu", (unsigned long long)plan->memory_mib, (unsigned long long)plan->memory_mib + 1024);
 }
 
+static void add_disk(struct args *a, const char *id, const char *file, const char *more) {
+    char path[1024];
+    arg(a, "-drive");
+    arg(a, "if=none,id=%s,format=raw,read-only=on,file=%s", id, quoted(file, path));
+    arg(a, "-device");
+    arg(a, "virtio-blk-pci,drive=%s%s", id, more);
+}
+
 static bool start_qemu(struct machine *m, const struct machine_plan *plan, int tpm, int console, int attest, struct err *e) {
     struct args a = {0};
     const char *firmware = firmware_of(plan);
@@ -419,23 +427,22 @@ static bool start_qemu(struct machine *m, const struct machine_plan *plan, int t
         arg(&a, "-bios");
         arg(&a, "%s", firmware);
     }
-    arg(&a, "-kernel");
-    arg(&a, "%s", plan->kernel);
-    arg(&a, "-initrd");
-    arg(&a, "%s", plan->initrd);
-    arg(&a, "-append");
-    arg(&a, "%s", plan->cmdline);
+    if (plan->boot_disk) {
+        add_disk(&a, "boot", plan->boot_disk, ",bootindex=0");
+    } else {
+        arg(&a, "-kernel");
+        arg(&a, "%s", plan->kernel);
+        arg(&a, "-initrd");
+        arg(&a, "%s", plan->initrd);
+        arg(&a, "-append");
+        arg(&a, "%s", plan->cmdline);
+    }
     if (plan->tpm) {
         arg(&a, "-chardev");
         arg(&a, "socket,id=tpm,fd=%d", tpm);
         args_fixed(&a, "-tpmdev emulator,id=tpm0,chardev=tpm -device tpm-crb,tpmdev=tpm0");
     }
-    if (plan->disk) {
-        char path[1024];
-        arg(&a, "-drive");
-        arg(&a, "if=none,id=disk,format=raw,read-only=on,file=%s", quoted(plan->disk, path));
-        args_fixed(&a, "-device virtio-blk-pci,drive=disk");
-    }
+    if (plan->disk) add_disk(&a, "disk", plan->disk, "");
     arg(&a, "-chardev");
     arg(&a, "socket,id=console,fd=%d", console);
     args_fixed(&a, "-serial chardev:console -device virtio-serial-pci -chardev");

@@ -25,6 +25,7 @@ struct machine_plan {
     struct machine_simulation simulation;
     struct view host_data; /* for real hardware: MRCONFIGID or HOST_DATA, or empty */
     const char *kernel, *initrd, *cmdline;
+    const char *boot_disk; /* instead of those three: a disk that the firmware boots from */
     /* One OVMF image, or NULL: where Debian's ovmf package puts it; QEMU's own BIOS for a simulated TEE without vTPM, which boots four
      * times as fast. */
     const char *firmware;

@@ -51,8 +51,12 @@ const char *verdict_name(const struct err *e);
 int cmd_check(int argc, char **argv);
 int cmd_eventlog(int argc, char **argv);
 int cmd_initrd(int argc, char **argv);
+int cmd_measure(int argc, char **argv);
 int cmd_policy(int argc, char **argv);
 int cmd_pull(int argc, char **argv);
 int cmd_run(int argc, char **argv);
+int cmd_verify(int argc, char **argv);
+int cmd_verify_quote(int argc, char **argv);
+int cmd_uki(int argc, char **argv);
 
 #endif

@@ -21,13 +21,17 @@ static const struct command {
     {"policy", "convert a containers-policy.json(5) into a policy", cmd_policy},
     {"initrd", "make the reproducible initramfs: agent, policy, CA bundle, kernel modules", cmd_initrd},
     {"run", "boot it all under QEMU with a virtual TPM, and fetch the evidence", cmd_run},
+    {"uki", "make one EFI file of kernel, initramfs and command line", cmd_uki},
+    {"verify", "appraise the evidence of a machine against reference values, offline", cmd_verify},
+    {"verify-quote", "appraise one hardware quote, offline", cmd_verify_quote},
+    {"measure", "predict the registers of a machine from files: vTPM, SEV-SNP, TDX", cmd_measure},
     {"eventlog", "print and replay an event log", cmd_eventlog},
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 
 static int print_help(FILE *to, int status) {
     fprintf(to, "usage: plinth COMMAND [OPTION]...\n\n");
-    for (size_t i = 0; i < COMMANDS; i++) fprintf(to, "  %-10s%s\n", commands[i].name, commands[i].summary);
+    for (size_t i = 0; i < COMMANDS; i++) fprintf(to, "  %-14s%s\n", commands[i].name, commands[i].summary);
     fprintf(to, "\nplinth COMMAND --help tells more; plinth --version; man plinth.\n"
                 "Exit status: 0 yes, 1 refused, 2 wrong usage or unreadable policy, 3 the world failed.\n");
     return fflush(to) ? 3 : status;

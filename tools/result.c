@@ -33,6 +33,11 @@ void result_number(struct result *r, const char *name, bool known, uint64_t valu
     else write_text(&r->out, "null");
 }
 
+void result_bool(struct result *r, const char *name, bool known, bool value) {
+    member(r, name);
+    write_text(&r->out, !known ? "null" : value ? "true" : "false");
+}
+
 void result_open(struct result *r, const char *name, char bracket) {
     member(r, name);
     write_u8(&r->out, (uint8_t)bracket);
@@ -44,10 +49,21 @@ void result_close(struct result *r, char bracket) {
     r->first = false;
 }
 
-void result_begin(struct result *r, const struct err *e) {
-    char line[sizeof e->text + sizeof e->trail + 4];
+void result_members_begin(struct result *r) {
     r->out = writer_of(r->buffer, sizeof r->buffer);
     r->first = true;
+}
+
+void result_members(struct result *r, const struct result *members) {
+    if (!members->out.n) return;
+    member(r, NULL);
+    write_bytes(&r->out, writer_view(&members->out));
+    r->out.full |= members->out.full;
+}
+
+void result_begin(struct result *r, const struct err *e) {
+    char line[sizeof e->text + sizeof e->trail + 4];
+    result_members_begin(r);
     err_line(e, line, sizeof line);
     result_open(r, NULL, '{');
     result_text(r, "verdict", verdict_name(e));

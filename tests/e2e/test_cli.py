@@ -11,7 +11,7 @@ import pytest
 from conftest import PLINTH, ROOT
 from image import Image, policy
 
-COMMANDS = ["pull", "check", "initrd", "run", "eventlog"]
+COMMANDS = ["pull", "check", "initrd", "run", "eventlog", "verify", "verify-quote"]
 MAN = os.path.join(ROOT, "tools", "plinth.1")
 
 
@@ -163,7 +163,7 @@ def test_closed_standard_descriptors(plinth, keys, tmp_path):
 def test_man_page_tells_everything(plinth):
     text = open(MAN).read()
     for command in COMMANDS:
-        section = text.split(f'.SS "plinth {command}', 1)
+        section = text.split('.SS "plinth ' + command.replace("-", "\\-"), 1)
         assert len(section) == 2, command
         section = re.split(r"^\.S[SH]", section[1], maxsplit=1, flags=re.M)[0].replace("\\-", "-")
         for option in options(plinth, command):

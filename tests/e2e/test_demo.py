@@ -11,3 +11,5 @@ def test_demo():
     out = p.stdout.decode()
     assert p.returncode == 0, out
     assert "(as predicted)" in out and "quote     good" in out and "answers" in out
+    assert "of 16 PCRs are known from the files" in out and "for another nonce it refuses" in out
+    assert "simulated TPM" in out and out.split("\n  verdict")[1].split() == "accepted, with the caveats above".split(), out

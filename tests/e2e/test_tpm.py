@@ -7,6 +7,7 @@ import re
 import shutil
 import socket
 import subprocess
+import tarfile
 import time
 
 import pytest
@@ -293,3 +294,29 @@ def test_eventlog_command_on_real_logs():
                 assert len(j["records"]) == int(rest[0])
             else:
                 assert j["registers"][rest[0]][rest[1]] == rest[2]
+
+
+def test_eventlog_command_on_every_kind(tmp_path):
+    """TPM 1.2 and 2.0 logs, CCEL data and the CCEL table against an independent replay (vectors/eventlog.tar.xz)."""
+    with tarfile.open(os.path.join(ROOT, "tests/e2e/vectors/eventlog.tar.xz")) as t:
+        t.extractall(tmp_path)
+    with open(tmp_path / "eventlog" / "expected.json") as f:
+        expected = json.load(f)
+    kinds = set()
+    for name, want in expected.items():
+        p = eventlog("--json", tmp_path / "eventlog" / name)
+        assert p.returncode == 0, (name, p.stderr)
+        j = json.loads(p.stdout)
+        if want["kind"] == "ACPI CCEL table":
+            assert j["ccel"] == {"ccType": want["cc_type"], "ccSubtype": want["cc_subtype"], "logAreaMinimumLength": want["log_area_min_len"],
+                                 "logAreaStartAddress": int(want["log_area_start"], 16)}
+            assert "TDX, a log of 65536 bytes" in eventlog(tmp_path / "eventlog" / name).stdout
+            continue
+        log = j["logs"][0]
+        kinds.add(log["kind"])
+        assert log["kind"] == ("CC" if "CC" in want["kind"] else "TPM " + want["spec"]), name
+        assert (len(j["records"]), log["used"], log["size"]) == (want["events"], want["used_bytes"], want["size"]), name
+        for bank, registers in want.get("pcrs", {}).items():
+            assert j["registers"][bank] == registers, (name, bank)
+        assert j["registers"].get("rtmr") == want.get("rtmr"), name
+    assert kinds == {"TPM 1.2", "TPM 2.0", "CC"} and len(expected) == 16

@@ -246,3 +246,161 @@ TEST(type_names) {
     CHECK(!eventlog_type_name(0x14) && !eventlog_type_name(0x80000000) && !eventlog_type_name(0x800000e5));
     CHECK(!eventlog_type_name(0x8000000e) && !eventlog_type_name(0xffffffff));
 }
+
+/* ---- CC logs ---- */
+
+static void cc_header(struct made *m, uint32_t index, struct view vendor) {
+    m->w = writer_of(m->bytes, sizeof m->bytes);
+    memset(m->bytes, 0, sizeof m->bytes);
+    write_le32(&m->w, index);
+    write_le32(&m->w, EVENT_NO_ACTION);
+    m->w.n += 20;
+    write_le32(&m->w, (uint32_t)(24 + 4 + 8 + 1 + vendor.n));
+    write_bytes(&m->w, VIEW("Spec ID Event03\0"
+                            "\0\0\0\0\0\2\0\2"));
+    write_bytes(&m->w, VIEW("\2\0\0\0\x0c\0\x30\0\x12\0\x20\0")); /* sha384, SM3: as CoCo's own header */
+    write_u8(&m->w, (uint8_t)vendor.n);
+    write_bytes(&m->w, vendor);
+}
+
+static bool cc_with(uint32_t header, struct view vendor, uint32_t index, uint32_t type, const uint16_t (*digests)[2],
+                    size_t n) {
+    struct made m;
+    cc_header(&m, header, vendor);
+    record(&m, index, type, (uint32_t)n, digests, n, VIEW("x"));
+    return replays(writer_view(&m.w));
+}
+
+TEST(cc_registers) {
+    fresh();
+    CHECK(cc_with(1, VIEW(""), 4, 6, DIGESTS({0xc, 48}),
+                  1)); /* AAEL behind a CCEL: fewer digests than its header names */
+    CHECK(cc_with(1, VIEW(""), 1, 6, DIGESTS({0x12, 32}, {0xc, 48}), 2));
+    CHECK(cc_with(0, VIEW("td-shim"), 4, 6, DIGESTS({0xc, 48}), 1));
+    CHECK(!cc_with(0, VIEW("others!"), 4, 6, DIGESTS({0xc, 48}), 1)); /* a TPM's */
+    CHECK_ERR("one digest per algorithm");
+    CHECK(!cc_with(1, VIEW(""), 4, 6, DIGESTS({0x12, 32}), 1));
+    CHECK_ERR("without a sha384 digest");
+    CHECK(!cc_with(1, VIEW(""), 5, 6, DIGESTS({0xc, 48}), 1));
+    CHECK_ERR("RTMR0 to RTMR3");
+    CHECK(!cc_with(1, VIEW(""), 0, 6, DIGESTS({0xc, 48}), 1)); /* MRTD */
+    CHECK(cc_with(1, VIEW(""), 0, 3, DIGESTS({0xc, 48}), 1));
+    CHECK(!cc_with(1, VIEW(""), 4, 6, NULL, 0));
+    CHECK(!cc_with(1, VIEW(""), 4, 6, DIGESTS({0xc, 48}, {0xc, 48}), 2));
+}
+
+/* ---- SHA-1 and CEL ---- */
+
+TEST(replays_sha1) {
+    struct eventlog_registers regs;
+    uint8_t want[20];
+    fresh();
+    CHECK(eventlog_replay(vector("tee/tpm-debian10-sha1legacy.bin"), &regs, &err));
+    CHECK(hex_decode(VIEW("0f2d3a2a1adaa479aeeca8f5df76aadc41b862ea"), want, 20) &&
+          memcmp(regs.sha1[0].value, want, 20) == 0);
+    CHECK(hex_decode(VIEW("9e6c57e850f371c2a7fe02bca552149363952318"), want, 20) &&
+          memcmp(regs.sha1[7].value, want, 20) == 0);
+    CHECK(regs.sha1[0].used && !regs.sha1[8].used && !regs.sha256[0].used);
+}
+
+static void tlv(struct writer *w, uint8_t type, struct view v) {
+    write_u8(w, type);
+    write_be32(w, (uint32_t)v.n);
+    write_bytes(w, v);
+}
+
+/* One record of Confidential Space: content `text` of type `cos`. */
+static void cel(struct made *m, uint64_t number, uint8_t type, uint8_t reg, uint8_t cos, struct view text) {
+    uint8_t content[256], nested[256], digests[256], digest[HASH_MAX], recnum[8];
+    struct writer in = writer_of(nested, sizeof nested), out = writer_of(content, sizeof content),
+                  d = writer_of(digests, sizeof digests), n = writer_of(recnum, 8);
+    write_be64(&n, number);
+    tlv(&in, cos, text);
+    tlv(&out, 80, writer_view(&in));
+    for (int i = 0; i < 2; i++) {
+        hash_once(i ? HASH_SHA384 : HASH_SHA256, writer_view(&out), digest);
+        tlv(&d, i ? 0xc : 0xb, view_of(digest, i ? 48 : 32));
+    }
+    tlv(&m->w, 0, writer_view(&n));
+    tlv(&m->w, type, view_of(&reg, 1));
+    tlv(&m->w, 3, writer_view(&d));
+    write_bytes(&m->w, writer_view(&out));
+}
+
+static bool cel_one(uint64_t number, uint8_t type, uint8_t reg) {
+    struct made m = {0};
+    m.w = writer_of(m.bytes, sizeof m.bytes);
+    cel(&m, 0, 1, 13, 0, VIEW("docker.io/x"));
+    cel(&m, number, type, reg, 8, VIEW(""));
+    return replays(writer_view(&m.w));
+}
+
+TEST(google_cel) {
+    struct made m = {0};
+    struct eventlog_record r;
+    struct eventlog_registers regs;
+    bool known;
+    fresh();
+    m.w = writer_of(m.bytes, sizeof m.bytes);
+    cel(&m, 0, 108, 4, 0, VIEW("docker.io/library/nginx:latest"));
+    size_t one = m.w.n;
+    cel(&m, 1, 108, 4, 8, VIEW(""));
+    struct eventlog log = eventlog_of(writer_view(&m.w));
+    CHECK(eventlog_next(&log, &r, &err) && log.kind == EVENTLOG_CEL && r.cel && r.mr_index == 4 && r.type == 0 &&
+          r.digest_count == 2);
+    CHECK_STR(eventlog_record_name(&r), "COS ImageRef");
+    CHECK(eventlog_digest_matches(&r, &known) && known);
+    CHECK(eventlog_next(&log, &r, &err));
+    CHECK_STR(eventlog_record_name(&r), "COS LaunchSeparator");
+    CHECK(!eventlog_next(&log, &r, &err) && err.kind == ERR_NONE);
+    CHECK(eventlog_replay(writer_view(&m.w), &regs, &err) && regs.sha384[4].used && regs.sha256[4].used &&
+          !regs.sha384[3].used);
+    struct register_bank bank = {.alg = HASH_SHA384};
+    uint8_t digest[HASH_MAX];
+    hash_once(HASH_SHA384, view_of(m.bytes + one - 40, 40), digest); /* two TLV headers and the text */
+    register_extend(&bank, digest);
+    hash_once(HASH_SHA384, view_of(m.bytes + m.w.n - 10, 10), digest);
+    register_extend(&bank, digest);
+    CHECK(memcmp(bank.value, regs.sha384[4].bank.value, 48) == 0);
+    for (size_t n = 0; n <= m.w.n; n++) {
+        uint8_t *copy = malloc(n ? n : 1);
+        memcpy(copy, m.bytes, n);
+        bool whole = n == m.w.n || n == one || n <= 4; /* four zero bytes are padding */
+        if (replays(view_of(copy, n)) != whole) check_fail("cut to %zu of %zu", n, m.w.n);
+        free(copy);
+    }
+    for (size_t i = 0; i < 8 * m.w.n; i++) {
+        m.bytes[i / 8] ^= (uint8_t)(1u << i % 8);
+        (void)replays(writer_view(&m.w));
+        m.bytes[i / 8] ^= (uint8_t)(1u << i % 8);
+    }
+    m.bytes[one - 1] ^= 1; /* the content changes, the digest stays */
+    log = eventlog_of(writer_view(&m.w));
+    CHECK(eventlog_next(&log, &r, &err) && !eventlog_digest_matches(&r, &known));
+
+    CHECK(cel_one(1, 1, 13) && cel_one(1, 1, 23) && cel_one(1, 108, 4));
+    CHECK(!cel_one(0, 1, 13));
+    CHECK_ERR("out of order");
+    CHECK(!cel_one(2, 1, 13));
+    CHECK(!cel_one(1, 1, 24));
+    CHECK(!cel_one(1, 108, 0));
+    CHECK(!cel_one(1, 108, 5));
+    CHECK_ERR("no such register");
+    CHECK(!cel_one(1, 2, 4));
+    CHECK_ERR("without a register");
+}
+
+TEST(ccel_table) {
+    uint8_t table[57] = "CCEL\x38\0\0\0\1";
+    struct ccel_table out;
+    table[36] = 2, table[48] = 0x90, table[42] = 1;
+    for (int i = 0; i < 56; i++) table[9] = (uint8_t)(table[9] - (i == 9 ? 0 : table[i]));
+    CHECK(ccel_table_read(view_of(table, 56), &out) && out.cc_type == 2 && out.log_size == 65536 &&
+          out.log_address == 0x90);
+    CHECK(!ccel_table_read(view_of(table, 55), &out) && !ccel_table_read(view_of(table, 57), &out));
+    for (size_t i = 0; i < 56; i++) {
+        table[i] ^= 4;
+        CHECK(!ccel_table_read(view_of(table, 56), &out));
+        table[i] ^= 4;
+    }
+}

@@ -1,0 +1,62 @@
+/* verify: the appraisal of an evidence document: quote, logs, reference values, policy, joined into one list of checks.
+ *
+ * Checks, by name, beside those of the quote (tdx.h, snp.h, tpm.h). Of a TPM that stands beside a CPU, they begin with "tpm-".
+ *   nonce                the document's nonce is the one that was asked for; the quote's own check binds it
+ *   preimage             (CPU) it says nonce, register, AK as the document does; the quote's report-data binds it
+ *   ak-known             the AK is bound to a CPU's report, or one of policy.aks; else anybody's software may have signed (policy)
+ *   register             the event log replays to Plinth's register
+ *   event-log            its events are those of one boot that was finished (replay.h)
+ *   firmware-log         replays to every PCR or RTMR that it speaks of, and those that it does not speak of are zero
+ *                        (but PCR 10, which Linux IMA extends)
+ *   claims               image, manifest and policy that the document names are those of the log
+ *   reference-values     one set of the reference has every value that it knows as it is here
+ *   reference-coverage   the set knows what decides: MRTD, RTMR1, RTMR2; the launch digest; PCR 4 and 9 or 11 (policy)
+ *   image                what was booted is expected: a predicted register, or one of policy.images (policy)
+ *   policy-digest, weaknesses, agent-version    policy.policies, policy.weaknesses, policy.minimumAgent (policy)
+ *
+ * A verdict that rests on less than a vendor's hardware carries caveats: the register is the monitor's word; the root is not the
+ * vendor's; the AK is bound to nothing; no nonce. They do not refuse, but stand in the verdict, and it is never "affirming". */
+#ifndef PLINTH_APPRAISE_VERIFY_H
+#define PLINTH_APPRAISE_VERIFY_H
+
+#include "tools/appraise/appraisal.h"
+#include "tools/appraise/evidence.h"
+#include "tools/appraise/reference.h"
+#include "tools/appraise/replay.h"
+
+#define CAVEATS_MAX 8u
+#define CLAIMS_MAX (2 * EVIDENCE_PCRS)
+
+/* What one set of reference values says about what is here. */
+struct comparison {
+    const struct reference_set *set; /* the nearest; NULL: there is none for this TEE */
+    size_t same, differs, silent;
+    bool own;            /* Plinth's register was among the same */
+    bool covered;        /* see reference-coverage */
+    char text[1024];     /* names of what is the same, or the first that differs */
+    char uncovered[192]; /* names of what is not known, but decides */
+    char silent_text[384];
+};
+
+struct verification {
+    /* the relying party's */
+    const struct evidence_document *document;
+    const struct reference *reference;
+    struct view nonce; /* empty: none was given */
+    struct appraisal quote; /* arena, at, trust, given, status, evaluation_min filled in; its checks are the list of all */
+    /* what came of it */
+    struct replay replay; /* of the log that leads */
+    bool replayed, register_holds;
+    struct comparison comparison;
+    size_t caveat_count;
+    const char *caveats[CAVEATS_MAX];
+};
+
+void verify_evidence(struct verification *v);
+/* Members for --json: claims of the log, reference, caveats, quote (its fields), and ear: the same as EAR
+ * (draft-ietf-rats-ear, vector of draft-ietf-rats-ar4si), unsigned; claims that nothing here proves are left out. */
+void verify_write(const struct verification *v, const struct err *verdict, struct result *out);
+/* For people, on standard output. */
+void verify_print(const struct verification *v, const struct err *verdict);
+
+#endif
