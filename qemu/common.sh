@@ -67,18 +67,19 @@ unpack() {
     rm -r "$root/.debs"
 }
 
-# COMMAND is not run again within a day, unless one of FILEs changed: the questions to apt take longer than all else about a part
-# that is there.
+# noted NAME FILE... -- COMMAND: what COMMAND prints. It is not run again within a day for the same bytes of FILEs: the questions to
+# apt take longer than all else about a part that is there.
 noted() {
-    note=$cache/$1.path
+    note=$1
     shift
-    fresh=$(find "$note" -mmin -1440 2>/dev/null || true)
+    files=
     while [ "$1" != -- ]; do
-        [ -n "$fresh" ] && [ -z "$(find "$1" -newer "$note")" ] || fresh=
+        files="$files $1"
         shift
     done
     shift
-    if [ -z "$fresh" ] || [ ! -e "$(cat "$note" 2>/dev/null)" ]; then
+    note=$cache/$note-$(cat $files | sha256sum | cut -c1-8).path
+    if [ -z "$(find "$note" -mmin -1440 2>/dev/null)" ] || [ ! -e "$(cat "$note" 2>/dev/null)" ]; then
         path=$("$@")
         printf '%s\n' "$path" > "$note.$$"
         mv "$note.$$" "$note"
