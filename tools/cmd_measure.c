@@ -174,6 +174,14 @@ static void put_events(struct result *r, const struct command *c) {
     result_close(r, ']');
 }
 
+/* The digests under one predicted register. */
+static void put_digests(struct result *r, const char *name, const struct boot_register *b, size_t bank) {
+    if (!b->event_count || b->event_count == BOOT_EVENTS_MAX || b->unknown) return;
+    result_open(r, name, '[');
+    for (size_t i = 0; i < b->event_count; i++) result_hex(r, NULL, view_of(b->events[i][bank], hash_size(b->banks[bank].alg)));
+    result_close(r, ']');
+}
+
 /* ---- tpm ---- */
 
 static bool tpm(struct command *c, struct err *e) {
@@ -204,6 +212,12 @@ static void tpm_json(const struct command *c, struct result *r) {
     for (unsigned i = 0; i < BOOT_PCRS; i++) {
         snprintf(number, sizeof number, "%u", i);
         if (c->pcr[i].unknown) result_text(r, number, c->pcr[i].unknown);
+    }
+    result_close(r, '}');
+    result_open(r, "boot_events", '{');
+    for (unsigned i = 0; i < BOOT_PCRS; i++) {
+        snprintf(number, sizeof number, "%u", i);
+        put_digests(r, number, &c->pcr[i], 0);
     }
     result_close(r, '}');
     put_events(r, c);
@@ -342,6 +356,9 @@ static void tdx_json(const struct command *c, struct result *r) {
     if (!c->has_rtmr) result_text(r, "rtmr1", rtmr_unknown);
     if (!c->has_rtmr) result_text(r, "rtmr2", rtmr_unknown);
     if (!c->has_own) result_text(r, "rtmr3", rtmr3_unknown);
+    result_close(r, '}');
+    result_open(r, "boot_events", '{');
+    if (c->has_rtmr) put_digests(r, "rtmr1", &c->rtmr1[0], 1), put_digests(r, "rtmr2", &c->rtmr2, 1);
     result_close(r, '}');
     put_events(r, c);
 }

@@ -61,18 +61,33 @@ static bool load(const struct texts *t, const char *path, const struct option_li
     if (!a->evaluation_min) a->evaluation_min = r.reference.tcb_evaluation;
     for (size_t i = 0; i < certs->count; i++)
         if (!given_certs(certs->items[i], &r.arena, &r.given, e)) return false;
-    return join(&r.statuses, r.reference.tcb_status, e) && file_read("evidence", path, EVIDENCE_FILE_MAX, &r.arena, &text, e) &&
+    return join(&r.statuses, r.reference.tcb_status, e) &&
+           file_read("evidence", path, EVIDENCE_FILE_MAX, &r.arena, &text, e) &&
            evidence_read(text, &r.arena, &r.document, e);
 }
 
 /* Certificates that came with the evidence: no better than any others, and judged like them. */
 static bool add_certificates(struct err *e) {
     const struct evidence_document *d = &r.document;
-    if (d->certificates.n && !collateral_add(&r.given, d->certificates, &r.arena, e)) return err_in(e, "evidence: certificates");
+    if (d->certificates.n && !collateral_add(&r.given, d->certificates, &r.arena, e))
+        return err_in(e, "evidence: certificates");
     if (d->tee == EVIDENCE_TPM && d->tpm.ek_certificate.n && r.v.quote.trust.count &&
         !collateral_add(&r.given, d->tpm.ek_certificate, &r.arena, e))
         return err_in(e, "evidence: ek_certificate");
     return true;
+}
+
+/* --allow-missing: what it waived is told with the verdict, like everything else that a verdict rests on less by. */
+static void waive_missing(struct appraisal *a) {
+    static char text[512] = "accepted without what --allow-missing waived:";
+    for (size_t i = 0; i < a->checks.count && i < CHECKS_MAX; i++) {
+        struct check *k = &a->checks.list[i];
+        size_t n = strlen(text);
+        if (k->state != CHECK_MISSING || !k->needed) continue;
+        k->needed = false;
+        snprintf(text + n, sizeof text - n, " %s", k->name);
+        if (text[n - 1] == ':' && r.v.caveat_count < CAVEATS_MAX) r.v.caveats[r.v.caveat_count++] = text;
+    }
 }
 
 static bool appraise(bool allow_missing, struct err *e) {
@@ -85,7 +100,7 @@ static bool appraise(bool allow_missing, struct err *e) {
     verify_evidence(&r.v);
     r.appraised = true;
     drop_unknown(&r.allow, own);
-    for (size_t i = 0; allow_missing && i < a->checks.count && i < CHECKS_MAX; i++) a->checks.list[i].needed = false;
+    if (allow_missing) waive_missing(a);
     return checks_verdict(&a->checks, &r.allow, e);
 }
 
@@ -105,26 +120,34 @@ int cmd_verify(int argc, char **argv) {
     struct texts t = {0};
     bool json = false, allow_missing = false;
     const struct option options[] = {
-        {"--reference", "FILE", "reference values and appraisal policy: what make reference or plinth measure --json wrote, or your own",
+        {"--reference", "FILE",
+         "reference values and appraisal policy: what make reference or plinth measure --json wrote, or your own",
          .text = &t.reference},
-        {"--nonce", "HEX", "the nonce that was asked for; without it the evidence may be old, and the verdict says so", .text = &t.nonce},
-        {"--certs", "FILE", "certificates, CRLs, TCB info, QE identity, as for verify-quote; or a directory of such; may be repeated",
+        {"--nonce", "HEX", "the nonce that was asked for; without it the evidence may be old, and the verdict says so",
+         .text = &t.nonce},
+        {"--certs", "FILE",
+         "certificates, CRLs, TCB info, QE identity, as for verify-quote; or a directory of such; may be repeated",
          .list = &certs},
-        {"--trust", "FILE", "a root (certificate or public key) instead of the vendor's: a private or simulated one", .text = &t.trust},
-        {"--at", "TIME", "judge validity at this time (2025-07-01T00:00:00Z, 2025-07-01, @seconds); default: now", .text = &t.at},
+        {"--trust", "FILE", "a root (certificate or public key) instead of the vendor's: a private or simulated one",
+         .text = &t.trust},
+        {"--at", "TIME", "judge validity at this time (2025-07-01T00:00:00Z, 2025-07-01, @seconds); default: now",
+         .text = &t.at},
         {"--tcb-status", "NAME", "a TCB status that is accepted beside UpToDate; may be repeated", .list = &r.statuses},
         {"--tcb-evaluation", "N", "the least tcbEvaluationDataNumber of Intel's collateral", .text = &t.evaluation},
-        {"--allow", "CHECK", "accept although this check of policy does not hold or could not be made; may be repeated", .list = &r.allow},
-        {"--allow-missing", NULL, "accept without whatever was not given; what it is, is still said", .on = &allow_missing},
+        {"--allow", "CHECK", "accept although this check of policy does not hold or could not be made; may be repeated",
+         .list = &r.allow},
+        {"--allow-missing", NULL, "accept without whatever was not given; what it is, is still said",
+         .on = &allow_missing},
         {"--json", NULL, "one JSON object on standard output, with the result as EAR, too", .on = &json},
         {0},
     };
-    const struct usage usage = {"verify",
-                                "EVIDENCE",
-                                "Appraises evidence of a machine against reference values, offline: quote, logs, registers, policy.",
-                                1,
-                                1,
-                                options};
+    const struct usage usage = {
+        "verify",
+        "EVIDENCE",
+        "Appraises evidence of a machine against reference values, offline: quote, logs, registers, policy.",
+        1,
+        1,
+        options};
     struct err e = {0};
     int operands, status = options_parse(&usage, argc, argv, &operands);
     if (status >= 0) return status;

@@ -26,7 +26,8 @@ bool given_certs(const char *path, struct arena *a, struct collateral *to, struc
     bool ok = n >= 0 || err_sys(e, "cannot read the directory %s", path);
     for (int i = 0; i < n; i++) {
         snprintf(name, sizeof name, "%s/%s", path, list[i]->d_name);
-        if (ok && list[i]->d_name[0] != '.' && stat(name, &st) == 0 && S_ISREG(st.st_mode)) ok = add_file(name, a, to, e);
+        if (ok && list[i]->d_name[0] != '.' && stat(name, &st) == 0 && S_ISREG(st.st_mode))
+            ok = add_file(name, a, to, e);
         free(list[i]);
     }
     if (n >= 0) free(list);
@@ -53,7 +54,8 @@ bool given_root(const char *path, struct arena *a, struct anchors *to, struct co
     return false;
 }
 
-bool given_hex(const char *option, const char *text, size_t min, size_t max, uint8_t *buffer, struct view *out, struct err *e) {
+bool given_hex(const char *option, const char *text, size_t min, size_t max, uint8_t *buffer, struct view *out,
+               struct err *e) {
     if (!text) return true;
     size_t n = strlen(text) / 2;
     if (n < min || n > max || strlen(text) % 2 || !hex_decode(view_str(text), buffer, n))

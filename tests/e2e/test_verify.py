@@ -50,6 +50,8 @@ class Case:
         assert reason in r.json["reason"], r.json["reason"]
         assert r.err.startswith("plinth: ")
         if "ear" in r.json:
+            proofs = [c["name"] for c in r.json["checks"] if c["name"] in ("nonce", "quote-signature", "report-data", "register") and c["ok"] is False]
+            assert not proofs or (r.json["manifest"] is None and r.json["layers"] == []), "the log of evidence that is none was told"
             assert ear(r.json)["ear.status"] == "contraindicated"
         return r.json
 
@@ -68,6 +70,8 @@ def ak(evidence):
 
 
 def known(reference, evidence, **more):
+    """With what nobody can predict: the AK, and the firmware's PCR 0."""
+    reference = {**reference, "sha256": {**reference["sha256"], "0": evidence["pcrs"]["sha256"]["0"]}}
     return {"version": 1, "tpm": reference, "policy": {"aks": [ak(evidence)], **more}}
 
 
@@ -112,6 +116,7 @@ def test_boot_measured_and_verified(plinth, keys, kernel, ca, registry, probe, t
     case.refused("ak-known: nothing says that " + ak(case.evidence))
     result = case.accepted("--allow", "ak-known")
     assert ear(result)["ear.status"] == "warning" and any("simulated TPM" in c for c in result["caveats"])
+    assert any("does not know PCR 0" in c for c in result["caveats"])
     case.reference = known(predicted.json, case.evidence)
     result = case.accepted()
     assert result["caveats"] == [] and ear(result)["ear.status"] == "affirming"
@@ -119,12 +124,18 @@ def test_boot_measured_and_verified(plinth, keys, kernel, ca, registry, probe, t
     assert result["register"]["sha256"] == case.evidence["pcrs"]["sha256"]["15"] == predicted.json["sha256"]["15"]
     with open(policy_path, "rb") as f:
         assert result["policy"] == "sha256:" + hashlib.sha256(f.read()).hexdigest()
+    # So is what make reference writes: one of its sets is this machine's.
+    env = {**os.environ, "KERNEL": vmlinuz, "INITRD": str(initrd), "POLICY": policy_path, "IMAGE": f"oci:{tmp_path / 'layout'}:v", "FIRMWARE_TDX": "",
+           "FIRMWARE_SNP": "", "OUT": str(tmp_path)}
+    subprocess.run([os.path.join(ROOT, "qemu", "reference")], env=env, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    case.reference = json.loads((tmp_path / "reference.json").read_text())
+    assert case.accepted("--allow", "ak-known")["reference"]["set"].startswith("tpm, direct, qemu ")
     # A machine that was to boot something else: the register, and of Plinth's own the event.
     for args, reason in ((["--cmdline", CMDLINE + " debug"], "PCR 9 (sha256) is "), (["--initrd", policy_path], "reference-values: tpm: PCR ")):
         other = plinth.run("measure", "tpm", *files[:files.index(args[0])], *args, *files[files.index(args[0]) + 2:], *own, "--json")
         assert other.status == 0, other.err
         case.reference = known(other.json, case.evidence)
-        case.refused(reason)
+        assert "the first event that differs is number " in case.refused(reason)["reason"]
     layout = tmp_path / "other"
     changed = Image(layers=[tar([("bin", None), ("bin/probe", b"x")])], process={"Entrypoint": ["/bin/probe"]}).sign(keys["builder"])
     changed.write_layout(str(layout))
@@ -273,6 +284,23 @@ def test_first_event_that_differs(tpm):
     assert check(r, "reference-values")["ok"] is False and ear(r)["ear.trustworthiness-vector"]["executables"] == 33
 
 
+def test_first_event_of_the_firmware_that_differs(tpm):
+    """The log tells which event under a register is another; the register decides."""
+    values = tpm.reference["tpm"]
+    digests = values["boot_events"]["4"]
+    was, digests[1] = digests[1], OTHER
+    tpm.accepted()
+    values["sha256"]["4"] = OTHER
+    r = tpm.refused("the first event that differs is number 2, EV_")
+    assert was in check(r, "reference-values")["detail"] and OTHER in check(r, "reference-values")["detail"]
+    digests[1:] = []
+    tpm.refused("is number 2, EV_")
+    values["boot_events"]["4"] = [was] * 99
+    tpm.refused("is number 1, EV_")
+    values["boot_events"]["4"] = load("tpm-reference.json")["boot_events"]["4"] + [OTHER]
+    tpm.refused("an event is missing behind those of the log, expected was sha256 " + OTHER)
+
+
 DOCUMENTS = {
     "truncated": lambda t: t[:-10], "empty": lambda t: "", "trailing": lambda t: t + "{}", "member-twice": lambda t: t.replace('"tee"', '"tee": "tpm", "tee"', 1),
     "no-json": lambda t: "quote", "array": lambda t: "[" + t + "]", "missing-quote": lambda t: t.replace('"quote"', '"quota"', 1),
@@ -307,6 +335,14 @@ def test_usage(tpm):
     assert "--reference FILE" in tpm.plinth.run("verify", "--help").out
 
 
+def test_allow_missing_is_told(tpm):
+    tpm.reference = {"policy": {"aks": [ak(tpm.evidence)]}}
+    tpm.refused("reference-values: missing")
+    r = tpm.accepted("--allow-missing")
+    assert r["caveats"] == ["accepted without what --allow-missing waived: reference-values image"]
+    assert ear(r)["ear.status"] == "warning" and ear(r)["ear.trustworthiness-vector"] == {"instance-identity": 2}
+
+
 # ---- a quote of our own making, by a key that the reference knows ----
 
 def requote(case, directory, quoted, attributes=0x50472):
@@ -336,6 +372,23 @@ def requote(case, directory, quoted, attributes=0x50472):
 ALL = set(range(16))
 
 
+def test_a_pcr_of_the_workload(tpm, tmp_path):
+    """A log of somebody's own, extended into another PCR, and the firmware's log left out that would not explain it."""
+    log = base64.b64decode(tpm.evidence["eventlog"])
+    tpm.evidence["eventlog"] = base64.b64encode(log[:next(records(log))[0]] + b"".join(b"\x0c" + log[s + 1:e] for s, e, *_ in records(log))).decode()
+    for bank in ("sha256", "sha384"):
+        pcrs = tpm.evidence["pcrs"][bank]
+        pcrs["12"], pcrs["15"] = pcrs["15"], ("cd" * 48)[:len(pcrs["15"])]
+        tpm.reference["tpm"][bank].update({"12": None, "15": None})
+    tpm.evidence["register"]["pcr"] = 12
+    tpm.evidence["firmware_log"] = ""
+    tpm.reference["policy"]["images"] = [tpm.evidence["manifest"]]
+    requote(tpm, tmp_path, {"sha256": ALL, "sha384": ALL})
+    tpm.refused("register: the document says that PCR 12 is Plinth's, expected is PCR 15")
+    tpm.reference["policy"]["pcr"] = 12  # where the measured policy says so
+    tpm.accepted()
+
+
 def test_quoted_pcrs_alone_count(tpm, tmp_path):
     requote(tpm, tmp_path, {"sha256": ALL, "sha384": ALL})
     tpm.accepted()
@@ -347,7 +400,7 @@ def test_quoted_pcrs_alone_count(tpm, tmp_path):
     for left_out, reason in ((9, "PCR 9 sha256 is not under the quote"), (4, "PCR 4 sha256 is not under the quote"), (15, "register: PCR 15, Plinth's, is not under the quote")):
         requote(tpm, tmp_path, {"sha256": ALL - {left_out}})
         tpm.refused(reason)
-    requote(tpm, tmp_path, {"sha256": ALL - {0, 7}})
+    requote(tpm, tmp_path, {"sha256": ALL - {1, 7}})
     tpm.accepted()  # of which the reference knows nothing
     # a value that the quote is not over, set to what is expected
     requote(tpm, tmp_path, {"sha256": ALL - {9}})

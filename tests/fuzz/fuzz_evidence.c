@@ -1,7 +1,25 @@
-// evidence: a whole document, then its logs as far as they can be read.
-#include "tools/appraise/evidence.h"
-#include "tools/appraise/replay.h"
+// evidence: a whole document, its logs as far as they can be read, and its appraisal, which no bytes of a fuzzer can make good.
+#include "tools/appraise/verify.h"
 #include "fuzz_lib.h"
+
+static void appraise(const struct evidence_document *d)
+{
+    static struct reference ref;
+    static struct verification v;
+    static const struct collateral none;
+    static struct result out;
+    struct err e, verdict;
+
+    if (!reference_read(VIEW("{\"tpm\":{\"sha256\":{\"4\":null,\"9\":null}},\"tdx\":{\"mrtd\":null},\"snp\":{\"launch_digest\":null}}"), &arena, &ref, &e)) abort();
+    memset(&v, 0, sizeof v);
+    v.document = d, v.reference = &ref, v.nonce = view_of(d->nonce, d->nonce_size);
+    v.quote.arena = &arena, v.quote.at = 1751328000, v.quote.given = &none;
+    result_members_begin(&v.quote.fields);
+    verify_evidence(&v);
+    if (checks_verdict(&v.quote.checks, NULL, &verdict)) abort();
+    result_begin(&out, &verdict);
+    verify_write(&v, &verdict, &out);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
@@ -28,5 +46,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     bool whole = replay_log(log, d.tee == EVIDENCE_TPM ? d.tpm.pcr : 4, banks, 2, &arena, &r, &e);
     if (whole && (!r.separated || r.event_count < 7 || !r.manifest.n || r.failure.n)) abort();
     for (size_t i = 0; i < r.event_count; i++) touch(r.events[i]);
+    appraise(&d);
     return 0;
 }

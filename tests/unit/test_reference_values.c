@@ -53,6 +53,7 @@ TEST(alternatives) {
     CHECK(reference_compare(&ref.sets[1], "/sha256/4", NULL, ones(32)) == REFERENCE_SAME);
     CHECK(reference_compare(&ref.sets[4], "/launch_digest", NULL, ones(48)) == REFERENCE_DIFFERS);
     CHECK(reads("{}") && ref.set_count == 0);
+    CHECK(reads("{'snp':[],'tdx':null}") && ref.set_count == 0);
 }
 
 TEST(policy) {
@@ -70,6 +71,9 @@ TEST(policy) {
     REFUSED("{'policy':{'tcbEvaluation':'17'}}", "tcbEvaluation");
     REFUSED("{'policy':{'minimumAgent':2}}", "minimumAgent");
     REFUSED("{'policy':{'roots':['no certificate']}}", "roots");
+    CHECK(ref.pcr == 15 && reads("{'policy':{'pcr':12}}") && ref.pcr == 12);
+    REFUSED("{'policy':{'pcr':16}}", "pcr");
+    REFUSED("{'policy':{'pcr':'15'}}", "pcr");
     REFUSED("{'policy':{'aks':['x']}}", "aks");
     REFUSED("{'policy':{'tcbMinimum':'01'}}", "tcbMinimum");
     CHECK(reads("{'policy':{'tcbMinimum':'04000000000018db'}}") && ref.has_tcb_minimum && ref.tcb_minimum[7] == 0xdb);
@@ -99,6 +103,8 @@ TEST(nothing_is_passed_over_silently) {
     REFUSED("{'launch_digest':'" H48 "','mrtd':'" H48 "'}", "mrtd");
     REFUSED("{'snp':{'launch_digest':'ABABABABABABABABABABABABABABABABABABABABABABABABABABABABABABABABABABABABABABABABABABABABABABABAB'}}", "lower-case");
     REFUSED("{'snp':{'launch_digest':'" H48 "','events':[1]}}", "events");
+    REFUSED("{'tpm':{'sha256':{'4':null},'boot_events':[]}}", "boot_events");
+    REFUSED("{'tpm':{'sha256':{'4':null},'boot_events':{'4':['',1]}}}", "boot_events");
 }
 
 TEST(versions) {

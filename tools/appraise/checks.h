@@ -12,7 +12,7 @@
 #include "tools/result.h"
 
 #define CHECKS_MAX 64u
-#define CHECK_DETAIL_MAX 384u
+#define CHECK_DETAIL_MAX 640u
 
 enum check_state { CHECK_MISSING, CHECK_BAD, CHECK_GOOD }; /* what is only zeroed is not good */
 

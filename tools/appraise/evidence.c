@@ -9,13 +9,14 @@
 
 #define QUOTE_MAX (1u << 20) /* with a platform manifest instead of certificates */
 #define TPM_BLOB_MAX 4096u   /* quote, signature, AK: of one TPM response */
+#define ENDORSEMENT_MAX (16u << 10)
 
 static const char *const tees[] = {"tpm", "tdx", "snp"};
 const char *evidence_tee_name(enum evidence_tee tee) { return tees[tee]; }
 
 static const char *const common[] = {"plinth", "tee", "nonce", "image", "manifest", "policy", NULL};
-static const char *const of_tpm[] = {"quote",         "signature", "ak_public", "ak_public_pem", "ek_certificate",
-                                     "pcrs",          "register",  "eventlog",  "firmware_log",  NULL};
+static const char *const of_tpm[] = {"quote", "signature", "ak_public", "ak_public_pem", "ek_certificate",
+                                     "pcrs",  "register",  "eventlog",  "firmware_log",  NULL};
 static const char *const of_cpu[] = {"quote",    "report",   "certificates", "report_data", "preimage",
                                      "register", "eventlog", "firmware_log", "tpm",         NULL};
 
@@ -38,7 +39,8 @@ static void note_unknown(const json *object, const char *const *own, const char 
 }
 
 /* A member that may be absent or "" unless `need`. */
-static bool bytes(const json *o, const char *name, bool need, size_t max, struct arena *a, struct view *out, struct err *e) {
+static bool bytes(const json *o, const char *name, bool need, size_t max, struct arena *a, struct view *out,
+                  struct err *e) {
     struct view text;
     size_t n;
     *out = (struct view){0};
@@ -74,8 +76,8 @@ static bool text(const json *o, const char *name, struct view *out, struct err *
 
 static bool read_bank(const json *values, enum hash_alg alg, struct evidence_bank *out, struct err *e) {
     if (json_count(values) != EVIDENCE_PCRS)
-        return err_set(e, ERR_FORMAT, "evidence: pcrs.%s has %zu values, %u are wanted", hash_name(alg), json_count(values),
-                       EVIDENCE_PCRS);
+        return err_set(e, ERR_FORMAT, "evidence: pcrs.%s has %zu values, %u are wanted", hash_name(alg),
+                       json_count(values), EVIDENCE_PCRS);
     out->alg = alg;
     for (unsigned i = 0; i < EVIDENCE_PCRS; i++) {
         char name[12];
@@ -89,7 +91,8 @@ static bool read_pcrs(const json *o, struct tpm_document *t, struct err *e) {
     const json *pcrs, *values;
     if (!json_need_object(o, "pcrs", "evidence", &pcrs, e)) return false;
     for (enum hash_alg alg = HASH_SHA256; alg <= HASH_SHA512; alg++)
-        if ((values = json_get(pcrs, hash_name(alg))) && !read_bank(values, alg, &t->banks[t->bank_count++], e)) return false;
+        if ((values = json_get(pcrs, hash_name(alg))) && !read_bank(values, alg, &t->banks[t->bank_count++], e))
+            return false;
     return (t->bank_count && t->bank_count == json_count(pcrs)) ||
            err_set(e, ERR_FORMAT, "evidence: pcrs: banks are sha256, sha384 and sha512, at least one");
 }
@@ -98,7 +101,8 @@ static bool read_pcrs(const json *o, struct tpm_document *t, struct err *e) {
 static bool read_register(const json *o, struct tpm_document *t, struct err *e) {
     const json *reg;
     uint64_t pcr;
-    if (!json_need_object(o, "register", "evidence", &reg, e) || !json_need_u64(reg, "pcr", "evidence: register", &pcr, e))
+    if (!json_need_object(o, "register", "evidence", &reg, e) ||
+        !json_need_u64(reg, "pcr", "evidence: register", &pcr, e))
         return false;
     if (pcr >= EVIDENCE_PCRS) return err_set(e, ERR_FORMAT, "evidence: register.pcr is %llu", (unsigned long long)pcr);
     t->pcr = (unsigned)pcr;
@@ -118,8 +122,9 @@ static bool read_register(const json *o, struct tpm_document *t, struct err *e) 
 static bool read_tpm(const json *o, struct arena *a, struct tpm_document *t, struct err *e) {
     return bytes(o, "quote", true, TPM_BLOB_MAX, a, &t->quote, e) &&
            bytes(o, "signature", true, TPM_BLOB_MAX, a, &t->signature, e) &&
-           bytes(o, "ak_public", true, TPM_BLOB_MAX, a, &t->ak_public, e) && text(o, "ak_public_pem", &t->ak_public_pem, e) &&
-           bytes(o, "ek_certificate", false, EK_CERTIFICATE_MAX, a, &t->ek_certificate, e) && read_pcrs(o, t, e) &&
+           bytes(o, "ak_public", true, TPM_BLOB_MAX, a, &t->ak_public, e) &&
+           text(o, "ak_public_pem", &t->ak_public_pem, e) &&
+           bytes(o, "ek_certificate", false, ENDORSEMENT_MAX, a, &t->ek_certificate, e) && read_pcrs(o, t, e) &&
            read_register(o, t, e) && logs(o, a, &t->eventlog, &t->firmware_log, e);
 }
 
@@ -132,14 +137,15 @@ static bool read_cpu(const json *o, struct arena *a, struct evidence_document *d
     bool tdx = d->tee == EVIDENCE_TDX;
     if (!bytes(o, tdx ? "quote" : "report", true, QUOTE_MAX, a, &d->quote, e) ||
         (!tdx && !bytes(o, "certificates", false, QUOTE_MAX, a, &d->certificates, e)) ||
-        !hex(o, "report_data", "evidence", d->report_data, sizeof d->report_data, e) || !text(o, "preimage", &d->preimage, e) ||
-        !json_need_object(o, "register", "evidence", &reg, e) || !hex(reg, "sha384", "evidence: register", d->value, 48, e) ||
-        !logs(o, a, &d->eventlog, &d->firmware_log, e))
+        !hex(o, "report_data", "evidence", d->report_data, sizeof d->report_data, e) ||
+        !text(o, "preimage", &d->preimage, e) || !json_need_object(o, "register", "evidence", &reg, e) ||
+        !hex(reg, "sha384", "evidence: register", d->value, 48, e) || !logs(o, a, &d->eventlog, &d->firmware_log, e))
         return false;
     bool known = tdx ? json_u64(json_get(reg, "rtmr"), &rtmr) && rtmr == 3
                      : (by = json_text(json_get(reg, "kept_by")), view_is(by, "monitor"));
     return (known && json_count(reg) == 2) ||
-           err_set(e, ERR_FORMAT, "evidence: register: {%s, \"sha384\": ...} is wanted", tdx ? "\"rtmr\": 3" : "\"kept_by\": \"monitor\"");
+           err_set(e, ERR_FORMAT, "evidence: register: {%s, \"sha384\": ...} is wanted",
+                   tdx ? "\"rtmr\": 3" : "\"kept_by\": \"monitor\"");
 }
 
 static bool read_tee(const json *o, enum evidence_tee *tee, struct err *e) {
@@ -174,7 +180,8 @@ bool evidence_read(struct view bytes_, struct arena *a, struct evidence_document
         note_unknown(o, common, of_cpu, d->unknown, sizeof d->unknown);
         if ((tpm = json_get(o, "tpm"))) {
             d->has_tpm = true;
-            if (!json_need_object(o, "tpm", "evidence", &tpm, e) || (!read_tpm(tpm, a, &d->tpm, e) && !err_in(e, "tpm")))
+            if (!json_need_object(o, "tpm", "evidence", &tpm, e) ||
+                (!read_tpm(tpm, a, &d->tpm, e) && !err_in(e, "tpm")))
                 return false;
             note_unknown(tpm, of_tpm, NULL, d->unknown, sizeof d->unknown);
         }

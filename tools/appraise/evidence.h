@@ -1,9 +1,10 @@
 /* evidence: the document that an agent gives (agent/lib/tee/evidence.h), read by the one who appraises it.
  *
- * Strict about what is there: one JSON object with nothing behind it, no member twice, every member of the right type, hex in
- * lower case and of the right length, base64 with padding, sizes bounded. A member of another name is passed over and named in
- * `unknown`: only quotes and reports are evidence, so nothing that is passed over can make a verdict better. Nothing here is
- * verified but that the document does not contradict itself: `register` is the value beside it. */
+ * Strict about what is there: one JSON object with nothing behind it, no member twice, every member of the right type,
+ * hex in lower case and of the right length, base64 with padding, sizes bounded. A member of another name is passed
+ * over and named in `unknown`: only quotes and reports are evidence, so nothing that is passed over can make a verdict
+ * better. Nothing here is verified but that the document does not contradict itself: `register` is the value beside it.
+ */
 #ifndef PLINTH_APPRAISE_EVIDENCE_H
 #define PLINTH_APPRAISE_EVIDENCE_H
 
@@ -47,7 +48,8 @@ bool evidence_read(struct view text, struct arena *a, struct evidence_document *
 /* The bank of an algorithm, or NULL. */
 const struct evidence_bank *evidence_bank(const struct tpm_document *t, enum hash_alg alg);
 
-/* What report_data must be the SHA-384 of, made anew from nonce, register and AK; `out` EVIDENCE_EXPECTED_MAX or more. */
+/* What report_data must be the SHA-384 of, made anew from nonce, register and AK; `out` EVIDENCE_EXPECTED_MAX or more.
+ */
 #define EVIDENCE_EXPECTED_MAX 1024u
 void evidence_expected_preimage(const struct evidence_document *d, struct writer *out);
 

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 
+#define PLINTH_PCR 15u /* unless the measured policy's register.pcr says otherwise */
 #define NESTING_MAX 4u /* of sets in named alternatives */
 
 struct run {
@@ -13,8 +14,8 @@ struct run {
     struct reference *out;
 };
 
-static const char *const passed_over[] = {"verdict", "reason", "mend", "inputs", "unknown", "events", "name",
-                                          "vcpu_type", "vcpus", "guest_features", NULL};
+static const char *const passed_over[] = {"verdict",     "reason", "mend",      "inputs", "unknown",        "events",
+                                          "boot_events", "name",   "vcpu_type", "vcpus",  "guest_features", NULL};
 static const struct value {
     const char *name;
     enum evidence_tee tee;
@@ -84,6 +85,12 @@ static bool check_pcrs(const json *o, struct view bank, const char *where, struc
     return true;
 }
 
+static bool is_strings(const json *array) {
+    bool ok = json_is_array(array);
+    for (struct json_iter it = json_each(array); ok && json_next(&it);) ok = json_is_string(it.value);
+    return ok;
+}
+
 static bool add_set(struct run *run, enum evidence_tee tee, const char *name, const json *o, struct err *e) {
     struct reference *r = run->out;
     for (struct json_iter it = json_each(o); json_next(&it);) {
@@ -93,10 +100,11 @@ static bool add_set(struct run *run, enum evidence_tee tee, const char *name, co
         if (!(v->size ? check_value(it.value, v->size, it.name, name, e) : check_pcrs(it.value, it.name, name, e)))
             return false;
     }
-    const json *events = json_get(o, "events");
-    if (events && !json_is_array(events)) return wrong(name, VIEW("events"), "an array is wanted", e);
-    for (struct json_iter it = json_each(events); json_next(&it);)
-        if (!json_is_string(it.value)) return wrong(name, VIEW("events"), "an array of strings is wanted", e);
+    const json *events = json_get(o, "events"), *boot = json_get(o, "boot_events");
+    if (events && !is_strings(events)) return wrong(name, VIEW("events"), "an array of strings is wanted", e);
+    if (boot && !json_is_object(boot)) return wrong(name, VIEW("boot_events"), "an object is wanted", e);
+    for (struct json_iter it = json_each(boot); json_next(&it);)
+        if (!is_strings(it.value)) return wrong(name, VIEW("boot_events"), "arrays of strings are wanted", e);
     if (r->set_count == REFERENCE_SETS_MAX)
         return err_set(e, ERR_USAGE, "reference: more than %u sets of values", REFERENCE_SETS_MAX);
     struct reference_set *set = &r->sets[r->set_count++];
@@ -112,17 +120,20 @@ static bool is_set(const json *o) {
 }
 
 /* A set, or alternatives by number or name. */
-static bool add_sets(struct run *run, enum evidence_tee tee, const char *name, unsigned depth, const json *v, struct err *e) {
+static bool add_sets(struct run *run, enum evidence_tee tee, const char *name, unsigned depth, const json *v,
+                     struct err *e) {
     char inner[REFERENCE_NAME_MAX];
     unsigned number = 0;
-    if (json_is_null(v)) return true;
+    if (json_is_null(v) || (json_is_array(v) && !json_count(v))) return true; /* none */
     if (is_set(v)) return add_set(run, tee, name, v, e);
     if (depth == NESTING_MAX || !json_count(v))
         return err_set(e, ERR_USAGE, "reference: %s: a set of values, an array or an object of sets is wanted", name);
     for (struct json_iter it = json_each(v); json_next(&it);) {
         number++;
-        if (json_is_array(v)) snprintf(inner, sizeof inner, "%.80s, %u", name, number);
-        else snprintf(inner, sizeof inner, "%.60s, %.*s", name, VIEW_ARG(view_first(it.name, 30)));
+        if (json_is_array(v))
+            snprintf(inner, sizeof inner, "%.80s, %u", name, number);
+        else
+            snprintf(inner, sizeof inner, "%.60s, %.*s", name, VIEW_ARG(view_first(it.name, 30)));
         if (!add_sets(run, tee, inner, depth + 1, it.value, e)) return false;
     }
     return true;
@@ -135,9 +146,8 @@ static bool strings(const json *o, const char *name, bool digests, const json **
     struct digest digest;
     *out = v;
     if (!v) return true;
-    if (!json_is_array(v)) return wrong("policy", view_str(name), "an array is wanted", e);
+    if (!is_strings(v)) return wrong("policy", view_str(name), "an array of strings is wanted", e);
     for (struct json_iter it = json_each(v); json_next(&it);) {
-        if (!json_is_string(it.value)) return wrong("policy", view_str(name), "an array of strings is wanted", e);
         if (!digests || digest_parse(json_text(it.value), &digest, e)) continue;
         e->kind = ERR_USAGE;
         return err_in(e, "reference: policy: %s", name);
@@ -146,8 +156,9 @@ static bool strings(const json *o, const char *name, bool digests, const json **
 }
 
 static bool read_policy(struct run *run, const json *o, struct err *e) {
-    static const char *const names[] = {"images",        "policies", "weaknesses", "minimumAgent", "tcbStatus",
-                                        "tcbEvaluation", "tcbMinimum", "allow", "roots", "aks", NULL};
+    static const char *const names[] = {"images",    "policies",      "weaknesses", "minimumAgent",
+                                        "tcbStatus", "tcbEvaluation", "tcbMinimum", "allow",
+                                        "roots",     "aks",           "pcr",        NULL};
     struct reference *r = run->out;
     const json *roots;
     if (!json_is_object(o)) return err_set(e, ERR_USAGE, "reference: policy is no object");
@@ -157,9 +168,15 @@ static bool read_policy(struct run *run, const json *o, struct err *e) {
         !strings(o, "tcbStatus", false, &r->tcb_status, e) || !strings(o, "aks", true, &r->aks, e) ||
         !strings(o, "roots", false, &roots, e))
         return false;
-    if ((json_get(o, "minimumAgent") && !json_need_text(o, "minimumAgent", "reference: policy", &r->minimum_agent, e)) ||
-        (json_get(o, "tcbEvaluation") && !json_need_u64(o, "tcbEvaluation", "reference: policy", &r->tcb_evaluation, e)))
+    if ((json_get(o, "minimumAgent") &&
+         !json_need_text(o, "minimumAgent", "reference: policy", &r->minimum_agent, e)) ||
+        (json_get(o, "tcbEvaluation") &&
+         !json_need_u64(o, "tcbEvaluation", "reference: policy", &r->tcb_evaluation, e)))
         return e->kind = ERR_USAGE, false;
+    uint64_t pcr = r->pcr;
+    if (json_get(o, "pcr") && (!json_u64(json_get(o, "pcr"), &pcr) || pcr >= EVIDENCE_PCRS))
+        return wrong("policy", VIEW("pcr"), "a number below 16 is wanted", e);
+    r->pcr = (unsigned)pcr;
     r->has_tcb_minimum = json_get(o, "tcbMinimum");
     if (r->has_tcb_minimum && !hex_decode(json_text(json_get(o, "tcbMinimum")), r->tcb_minimum, 8))
         return wrong("policy", VIEW("tcbMinimum"), "16 lower-case hex digits are wanted", e);
@@ -176,11 +193,13 @@ bool reference_read(struct view text, struct arena *a, struct reference *out, st
     struct run run = {.a = a, .out = arena_alloc(a, sizeof *out)};
     const json *o, *version, *policy;
     uint64_t number = 1;
-    if (!run.out || !(run.out->sets = arena_alloc(a, REFERENCE_SETS_MAX * sizeof *run.out->sets))) return arena_full(a, e);
+    if (!run.out || !(run.out->sets = arena_alloc(a, REFERENCE_SETS_MAX * sizeof *run.out->sets)))
+        return arena_full(a, e);
     if (text.n > REFERENCE_FILE_MAX) return err_set(e, ERR_USAGE, "reference: more than %u bytes", REFERENCE_FILE_MAX);
     if (!json_parse(text, a, &o, e)) return e->kind = ERR_USAGE, err_in(e, "reference");
     if (!json_is_object(o)) return err_set(e, ERR_USAGE, "reference: a JSON object is wanted");
     hash_once(HASH_SHA256, text, run.out->sha256);
+    run.out->pcr = PLINTH_PCR;
     if (is_set(o)) {
         struct json_iter it = json_each(o);
         const struct value *v = NULL;
@@ -215,7 +234,8 @@ static enum reference_match compare(const json *v, struct view have) {
     return REFERENCE_DIFFERS;
 }
 
-enum reference_match reference_compare(const struct reference_set *set, const char *path, const char *also, struct view have) {
+enum reference_match reference_compare(const struct reference_set *set, const char *path, const char *also,
+                                       struct view have) {
     enum reference_match first = compare(json_pointer(set->values, view_str(path)), have), second = REFERENCE_SILENT;
     if (also) second = compare(json_pointer(set->values, view_str(also)), have);
     if (first == REFERENCE_SAME || second == REFERENCE_SAME) return REFERENCE_SAME;

@@ -6,7 +6,8 @@
 #include "tools/eventlog.h"
 
 enum stage { BOOT, POLICY, MANIFEST, PULL_IMAGE, CONFIG, LAYER, LAUNCH, SEPARATOR, WORKLOAD };
-static const char *const operations[] = {"boot", "policy", "manifest", "PullImage", "config", "layer", "launch", "separator"};
+static const char *const operations[] = {"boot",   "policy", "manifest", "PullImage",
+                                         "config", "layer",  "launch",   "separator"};
 
 struct run {
     struct arena *a;
@@ -26,7 +27,8 @@ static bool is_header(const struct eventlog_record *record) {
 }
 
 /* One record into every bank; the header passes by. */
-static bool extend(struct register_bank *banks, size_t count, const struct eventlog_record *record, uint32_t mr_index, struct err *e) {
+static bool extend(struct register_bank *banks, size_t count, const struct eventlog_record *record, uint32_t mr_index,
+                   struct err *e) {
     if (record->mr_index != mr_index)
         return err_set(e, ERR_FORMAT, "a record of register %u, Plinth's is %u", record->mr_index, mr_index);
     for (size_t i = 0; i < count; i++) {
@@ -65,7 +67,8 @@ bool replay_register(struct view bytes, uint32_t mr_index, const struct register
 
 static bool need_digest(const json *o, const char *name, const char *where, struct view *out, struct err *e) {
     struct digest digest;
-    return json_need_text(o, name, where, out, e) && (digest_parse(*out, &digest, e) || err_in(e, "%s: %s", where, name));
+    return json_need_text(o, name, where, out, e) &&
+           (digest_parse(*out, &digest, e) || err_in(e, "%s: %s", where, name));
 }
 
 static bool same(struct view a, struct view b, const char *what, struct err *e) {
@@ -89,14 +92,16 @@ static bool layer(struct run *run, const json *o, struct err *e) {
 
 /* The members of each event, and no others. */
 static bool contents(struct run *run, enum stage stage, const json *o, struct err *e) {
-    static const char *const members[][4] = {{"agent"},  {"digest", "weaknesses"},     {"digest", "image", "index"}, {"digest", "image"},
-                                             {"digest"}, {"diffID", "digest", "index"}, {"process", "user"},         {NULL}};
+    static const char *const members[][4] = {
+        {"agent"},  {"digest", "weaknesses"},      {"digest", "image", "index"}, {"digest", "image"},
+        {"digest"}, {"diffID", "digest", "index"}, {"process", "user"},          {NULL}};
     struct replay *r = run->r;
     const char *where = operations[stage];
     struct view digest, image;
     if (!json_only(o, members[stage], where, e)) return e->kind = ERR_FORMAT, false;
     switch (stage) {
-    case BOOT: return json_need_text(o, "agent", where, &r->agent, e);
+    case BOOT:
+        return json_need_text(o, "agent", where, &r->agent, e);
     case POLICY:
         return need_digest(o, "digest", where, &r->policy, e) &&
                (!json_get(o, "weaknesses") || json_need_text(o, "weaknesses", where, &r->weaknesses, e));
@@ -106,11 +111,14 @@ static bool contents(struct run *run, enum stage stage, const json *o, struct er
     case PULL_IMAGE:
         return need_digest(o, "digest", where, &digest, e) && json_need_text(o, "image", where, &image, e) &&
                same(r->manifest, digest, "digest", e) && same(r->image, image, "image", e);
-    case CONFIG: return need_digest(o, "digest", where, &r->config, e);
-    case LAYER: return layer(run, o, e);
+    case CONFIG:
+        return need_digest(o, "digest", where, &r->config, e);
+    case LAYER:
+        return layer(run, o, e);
     case LAUNCH:
         return need_digest(o, "process", where, &r->process, e) && json_need_text(o, "user", where, &r->user, e);
-    default: return true;
+    default:
+        return true;
     }
 }
 
@@ -124,8 +132,8 @@ static bool boot_event(struct run *run, struct view domain, struct view operatio
     bool own = view_is(domain, EVENT_DOMAIN);
     enum stage stage = BOOT;
     if (own && view_is(operation, "failure")) return failed(run, o, e);
-    while (stage < WORKLOAD &&
-           !(view_is(operation, operations[stage]) && view_is(domain, stage == PULL_IMAGE ? EVENT_DOMAIN_COCO : EVENT_DOMAIN)))
+    while (stage < WORKLOAD && !(view_is(operation, operations[stage]) &&
+                                 view_is(domain, stage == PULL_IMAGE ? EVENT_DOMAIN_COCO : EVENT_DOMAIN)))
         stage++;
     if (stage == WORKLOAD)
         return err_set(e, ERR_FORMAT, "'%.*s %.*s' is no event of a boot", VIEW_ARG(view_first(domain, 64)),
@@ -178,6 +186,7 @@ bool replay_log(struct view bytes, uint32_t mr_index, const struct register_bank
         if (!event(&run, &record, e)) return err_in(e, "event %zu", run.number);
     }
     if (e->kind != ERR_NONE) return false;
-    return out->separated || err_set(e, ERR_POLICY, "the log ends without the separator, where '%s' is due: the boot was not over",
-                                     operations[run.next]);
+    return out->separated ||
+           err_set(e, ERR_POLICY, "the log ends without the separator, where '%s' is due: the boot was not over",
+                   operations[run.next]);
 }

@@ -1,10 +1,11 @@
 /* replay: Plinth's own event log, from its bytes to the register and to what the events say (agent/step/measure.h).
  *
- * A boot is: boot, policy, manifest, PullImage, config, one layer per layer in manifest order, launch, separator; each but
- * the layers exactly once, in this order. Every record is of Plinth's register, EV_EVENT_TAG in AAEL form, with one digest
- * per bank that is the digest of its bytes; contents are JSON objects with exactly the members of their kind. Anything else
- * before the separator is refused: whoever could slip an event in could say anything. Behind the separator the events are the
- * workload's: they are replayed and counted, and believed for nothing; one in Plinth's own domain is refused. */
+ * A boot is: boot, policy, manifest, PullImage, config, one layer per layer in manifest order, launch, separator; each
+ * but the layers exactly once, in this order. Every record is of Plinth's register, EV_EVENT_TAG in AAEL form, with one
+ * digest per bank that is the digest of its bytes; contents are JSON objects with exactly the members of their kind.
+ * Anything else before the separator is refused: whoever could slip an event in could say anything. Behind the
+ * separator the events are the workload's: they are replayed and counted, and believed for nothing; one in Plinth's own
+ * domain is refused. */
 #ifndef PLINTH_APPRAISE_REPLAY_H
 #define PLINTH_APPRAISE_REPLAY_H
 
@@ -30,15 +31,16 @@ struct replay {
     } layers[LAYERS_MAX];
 };
 
-/* Replays the records from zero, in the banks given (`banks[i].alg`), and nothing else: whoever asks compares. ERR_FORMAT: the log
- * is broken (tools/eventlog.h), a record of another register than `mr_index`, without a digest of a bank. */
+/* Replays the records from zero, in the banks given (`banks[i].alg`), and nothing else: whoever asks compares.
+ * ERR_FORMAT: the log is broken (tools/eventlog.h), a record of another register than `mr_index`, without a digest of a
+ * bank. */
 bool replay_register(struct view log, uint32_t mr_index, const struct register_bank *banks, size_t bank_count,
                      struct register_bank *out, struct err *e);
 
-/* The whole, with every rule above. `out` is filled as far as it was read, also on failure. ERR_POLICY: the boot failed (a
- * failure event, with its reason) or did not end (no separator); ERR_DIGEST: a digest that is not that of its event;
+/* The whole, with every rule above. `out` is filled as far as it was read, also on failure. ERR_POLICY: the boot failed
+ * (a failure event, with its reason) or did not end (no separator); ERR_DIGEST: a digest that is not that of its event;
  * ERR_FORMAT: anything else, naming the event. Views point into `a`. */
-bool replay_log(struct view log, uint32_t mr_index, const struct register_bank *banks, size_t bank_count, struct arena *a,
-                struct replay *out, struct err *e);
+bool replay_log(struct view log, uint32_t mr_index, const struct register_bank *banks, size_t bank_count,
+                struct arena *a, struct replay *out, struct err *e);
 
 #endif

@@ -14,7 +14,7 @@
 #include <stdio.h>
 
 #define SNP_REPORT_SIZE 1184u
-#define IMA_PCR 10u         /* Linux' own after the firmware's log has ended */
+#define IMA_PCR 10u       /* Linux' own after the firmware's log has ended */
 #define RTMR_LOG_INDEX 4u /* of RTMR3, and of the monitor's register */
 
 /* One register, and what the reference calls it. */
@@ -43,7 +43,8 @@ struct part {
     struct replay *replay;
     bool *replayed, *register_holds;
     struct claims claims;
-    uint32_t quoted[BANKS_MAX]; /* a TPM's: the PCRs of tpm->banks[i] that are under the quote; the others are anybody's word */
+    uint32_t quoted[BANKS_MAX]; /* a TPM's: the PCRs of tpm->banks[i] that are under the quote; the others are anybody's
+                                   word */
 };
 
 static void caveat(struct verification *v, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -76,11 +77,12 @@ static void judge_nonce(struct verification *v) {
     struct view have = view_of(d->nonce, d->nonce_size);
     char a[2 * EVIDENCE_NONCE_MAX + 1], b[2 * EVIDENCE_NONCE_MAX + 1];
     if (!v->nonce.n) {
-        checks_missing(&v->quote.checks, "nonce", false, "no nonce was asked for: the evidence may be old, or recorded");
+        checks_missing(&v->quote.checks, "nonce", false,
+                       "no nonce was asked for: the evidence may be old, or recorded");
         caveat(v, "no nonce was given: the evidence may be old");
     } else if (!view_eq(have, v->nonce)) {
-        checks_bad(&v->quote.checks, "nonce", "the evidence is for nonce %s, asked was for %s", hex_of(have, a, sizeof a),
-                   hex_of(v->nonce, b, sizeof b));
+        checks_bad(&v->quote.checks, "nonce", "the evidence is for nonce %s, asked was for %s",
+                   hex_of(have, a, sizeof a), hex_of(v->nonce, b, sizeof b));
     } else {
         checks_good(&v->quote.checks, "nonce", "%s", hex_of(have, a, sizeof a));
     }
@@ -96,11 +98,13 @@ static void judge_preimage(struct verification *v, uint8_t out[48]) {
     hash_once(HASH_SHA384, writer_view(&expected), out);
     memcpy(padded, out, 48);
     if (!view_eq(d->preimage, writer_view(&expected)))
-        checks_bad(c, "preimage", "it does not say what the document says: wanted is %.*s", VIEW_ARG(writer_view(&expected)));
+        checks_bad(c, "preimage", "it does not say what the document says: wanted is %.*s",
+                   VIEW_ARG(writer_view(&expected)));
     else if (memcmp(d->report_data, padded, sizeof padded))
         checks_bad(c, "preimage", "report_data of the document is not its SHA-384, then zeroes");
     else
-        checks_good(c, "preimage", "nonce, register%s are what report_data is the SHA-384 of", d->has_tpm ? " and the TPM's key" : "");
+        checks_good(c, "preimage", "nonce, register%s are what report_data is the SHA-384 of",
+                    d->has_tpm ? " and the TPM's key" : "");
 }
 
 /* ---- logs ---- */
@@ -113,11 +117,17 @@ static void judge_log(struct part *p) {
     const char *name = p->tee == EVIDENCE_TPM ? "PCR" : p->tee == EVIDENCE_TDX ? "RTMR" : "the monitor's register";
     bool ok = replay_register(p->log, p->mr_index, p->banks, p->bank_count, have, &e);
     if (ok && !p->bank_count) ok = err_set(&e, ERR_POLICY, "PCR %u, Plinth's, is not under the quote", p->mr_index);
+    if (ok && p->tpm && p->mr_index != p->v->reference->pcr)
+        ok = err_set(&e, ERR_POLICY,
+                     "the document says that PCR %u is Plinth's, expected is PCR %u (policy.pcr): others may have "
+                     "extended that one",
+                     p->mr_index, p->v->reference->pcr);
     if (!ok) checks_err(c, "register", &e);
     for (size_t i = 0; ok && i < p->bank_count; i++) {
         size_t n = hash_size(p->banks[i].alg);
         if (!memcmp(have[i].value, p->banks[i].value, n)) continue;
-        ok = checks_bad(c, "register", "the event log does not explain %s: it gives %s in the %s bank, the quote says %s", name,
+        ok = checks_bad(c, "register",
+                        "the event log does not explain %s: it gives %s in the %s bank, the quote says %s", name,
                         hex_of(view_of(have[i].value, n), a, sizeof a), hash_name(p->banks[i].alg),
                         hex_of(view_of(p->banks[i].value, n), b, sizeof b));
     }
@@ -128,15 +138,19 @@ static void judge_log(struct part *p) {
     *p->register_holds = ok;
 
     *p->replayed = replay_log(p->log, p->mr_index, p->banks, p->bank_count, p->a->arena, p->replay, &e);
-    if (!*p->replayed) checks_err(c, "event-log", &e);
+    if (!*p->replayed)
+        checks_err(c, "event-log", &e);
     else if (p->replay->workload_count)
-        checks_good(c, "event-log", "%zu events of the boot, the separator, and %zu of the workload, which count for nothing",
+        checks_good(c, "event-log",
+                    "%zu events of the boot, the separator, and %zu of the workload, which count for nothing",
                     p->replay->event_count, p->replay->workload_count);
-    else checks_good(c, "event-log", "%zu events of the boot, ended by the separator", p->replay->event_count);
+    else
+        checks_good(c, "event-log", "%zu events of the boot, ended by the separator", p->replay->event_count);
 }
 
 /* Against PCR `i`, 0 to 15, of one bank; false: it is not explained. */
-static bool explained(const struct eventlog_register *r, const struct evidence_bank *bank, unsigned i, uint32_t quoted) {
+static bool explained(const struct eventlog_register *r, const struct evidence_bank *bank, unsigned i,
+                      uint32_t quoted) {
     size_t n = hash_size(bank->alg);
     if (!(quoted >> i & 1) || i == IMA_PCR) return true;
     return r->used ? !memcmp(r->bank.value, bank->pcrs[i], n) : all_zero(view_of(bank->pcrs[i], n));
@@ -147,18 +161,24 @@ static bool firmware_pcrs(struct part *p, const struct eventlog_registers *regs)
     size_t banks = 0;
     for (size_t i = 0; i < p->tpm->bank_count; i++) {
         const struct evidence_bank *bank = &p->tpm->banks[i];
-        const struct eventlog_register *r = bank->alg == HASH_SHA256 ? regs->sha256 : bank->alg == HASH_SHA384 ? regs->sha384 : NULL;
+        const struct eventlog_register *r = bank->alg == HASH_SHA256   ? regs->sha256
+                                            : bank->alg == HASH_SHA384 ? regs->sha384
+                                                                       : NULL;
         bool any = false;
         for (unsigned pcr = 0; r && pcr < EVENTLOG_REGISTERS; pcr++) any |= r[pcr].used;
         if (!any) continue; /* a bank that the firmware did not know */
         banks++;
         for (unsigned pcr = 0; pcr < EVIDENCE_PCRS; pcr++)
             if (pcr == p->mr_index ? r[pcr].used : !explained(&r[pcr], bank, pcr, p->quoted[i]))
-                return checks_bad(c, "firmware-log", pcr == p->mr_index ? "it extends PCR %u (%s), which is Plinth's"
-                                                                        : "it does not explain PCR %u (%s)", pcr, hash_name(bank->alg));
+                return checks_bad(c, "firmware-log",
+                                  pcr == p->mr_index ? "it extends PCR %u (%s), which is Plinth's"
+                                                     : "it does not explain PCR %u (%s)",
+                                  pcr, hash_name(bank->alg));
     }
     if (!banks) return checks_bad(c, "firmware-log", "it has events of none of the quoted banks");
-    return checks_good(c, "firmware-log", "%zu records replay to the PCRs (PCR 10 is Linux IMA's, which has a log of its own)", regs->records);
+    return checks_good(c, "firmware-log",
+                       "%zu records replay to the PCRs (PCR 10 is Linux IMA's, which has a log of its own)",
+                       regs->records);
 }
 
 static bool firmware_rtmrs(struct part *p, const struct eventlog_registers *regs) {
@@ -176,9 +196,11 @@ static void judge_firmware(struct part *p) {
     struct err e;
     if (p->tee == EVIDENCE_SNP) return; /* no firmware measures there */
     if (!p->firmware_log.n)
-        checks_missing(&p->a->checks, "firmware-log", false, "there is none: the registers are only compared with the reference");
+        checks_missing(&p->a->checks, "firmware-log", false,
+                       "there is none: the registers are only compared with the reference");
     else if (!regs || !eventlog_replay(p->firmware_log, regs, &e))
-        regs ? (void)checks_err(&p->a->checks, "firmware-log", &e) : (void)checks_bad(&p->a->checks, "firmware-log", "out of memory");
+        regs ? (void)checks_err(&p->a->checks, "firmware-log", &e)
+             : (void)checks_bad(&p->a->checks, "firmware-log", "out of memory");
     else if (p->tpm)
         firmware_pcrs(p, regs);
     else if (p->claims.count)
@@ -187,14 +209,16 @@ static void judge_firmware(struct part *p) {
 
 /* ---- reference values ---- */
 
-/* Plinth's own register is compared as it was at the separator: what the workload extended behind it cannot be predicted. */
+/* Plinth's own register is compared as it was at the separator: what the workload extended behind it cannot be
+ * predicted. */
 static struct view own_value(const struct part *p, enum hash_alg alg, struct view now) {
     for (size_t i = 0; *p->replayed && *p->register_holds && i < p->replay->bank_count; i++)
         if (p->replay->boot[i].alg == alg) return view_of(p->replay->boot[i].value, hash_size(alg));
     return now;
 }
 
-static struct claim *add_claim(struct part *p, const char *label, const char *path, const char *also, struct view value) {
+static struct claim *add_claim(struct part *p, const char *label, const char *path, const char *also,
+                               struct view value) {
     struct claim *c = &p->claims.list[p->claims.count++];
     snprintf(c->label, sizeof c->label, "%s", label);
     snprintf(c->path, sizeof c->path, "%s", path);
@@ -221,12 +245,17 @@ static void tdx_claims(struct part *p, struct view body) {
     static const struct {
         const char *label, *path, *also;
         uint16_t offset;
-    } fields[] = {{"MRTD", "/mrtd", "/mrtd_single_pass", 136}, {"RTMR0", "/rtmr0", NULL, 328},
-                  {"RTMR1", "/rtmr1", "/rtmr1_separator_in_rtmr0", 376}, {"RTMR2", "/rtmr2", NULL, 424},
-                  {"RTMR3", "/rtmr3", NULL, 472}, {"MRCONFIGID", "/mrconfigid", NULL, 184},
-                  {"MROWNER", "/mrowner", NULL, 232}, {"MROWNERCONFIG", "/mrownerconfig", NULL, 280}};
+    } fields[] = {{"MRTD", "/mrtd", "/mrtd_single_pass", 136},
+                  {"RTMR0", "/rtmr0", NULL, 328},
+                  {"RTMR1", "/rtmr1", "/rtmr1_separator_in_rtmr0", 376},
+                  {"RTMR2", "/rtmr2", NULL, 424},
+                  {"RTMR3", "/rtmr3", NULL, 472},
+                  {"MRCONFIGID", "/mrconfigid", NULL, 184},
+                  {"MROWNER", "/mrowner", NULL, 232},
+                  {"MROWNERCONFIG", "/mrownerconfig", NULL, 280}};
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-        add_claim(p, fields[i].label, fields[i].path, fields[i].also, view_of(body.p + fields[i].offset, 48))->own = i == 4;
+        add_claim(p, fields[i].label, fields[i].path, fields[i].also, view_of(body.p + fields[i].offset, 48))->own =
+            i == 4;
 }
 
 static void snp_claims(struct part *p, struct view report) {
@@ -246,13 +275,16 @@ static void list(char *text, size_t size, const char *label) {
 }
 
 /* The first event of the boot that is not the expected one. */
-static void name_event(const struct part *p, const struct reference_set *set, char *out, size_t size) {
+static void name_own_event(const struct part *p, const struct reference_set *set, const struct claim *c, char *out,
+                           size_t size) {
     const json *events = json_get(set->values, "events");
     size_t i = 0;
+    (void)c;
     out[0] = 0;
-    if (!events || !*p->register_holds) return;
+    if (!json_is_array(events) || !*p->register_holds) return;
     for (struct json_iter it = json_each(events); json_next(&it); i++) {
-        struct view want = json_text(it.value), have = i < p->replay->event_count ? p->replay->events[i] : VIEW("nothing");
+        struct view want = json_text(it.value),
+                    have = i < p->replay->event_count ? p->replay->events[i] : VIEW("nothing");
         if (view_eq(want, have)) continue;
         snprintf(out, size, "; the first event that differs is number %zu: '%.*s', expected was '%.*s'", i + 1,
                  VIEW_ARG(view_first(have, 160)), VIEW_ARG(view_first(want, 160)));
@@ -261,6 +293,44 @@ static void name_event(const struct part *p, const struct reference_set *set, ch
     if (i < p->replay->event_count)
         snprintf(out, size, "; the first event that differs is number %zu: '%.*s', none was expected", i + 1,
                  VIEW_ARG(view_first(p->replay->events[i], 160)));
+}
+
+/* The same for a register of the firmware's, whose log is there: by digests. */
+static void name_boot_event(const struct part *p, const struct reference_set *set, const struct claim *c, char *out,
+                            size_t size) {
+    bool tpm = p->tee == EVIDENCE_TPM;
+    const char *name = strrchr(c->path, '/') + 1; /* "4", "rtmr1" */
+    enum hash_alg alg = tpm ? HASH_SHA256 : HASH_SHA384;
+    const json *digests = json_get(json_get(set->values, "boot_events"), name);
+    struct json_iter it = json_each(digests);
+    struct eventlog log = eventlog_of(p->firmware_log);
+    struct eventlog_record record;
+    struct err e;
+    uint64_t mr;
+    out[0] = 0;
+    if (!json_is_array(digests) || !p->firmware_log.n ||
+        !view_u64(view_str(tpm ? name : name + 4), EVIDENCE_PCRS - 1, &mr))
+        return;
+    for (size_t n = 1; eventlog_next(&log, &record, &e);) {
+        char have[2 * HASH_MAX + 1];
+        const struct eventlog_digest *d = NULL;
+        for (size_t i = 0; i < record.digest_count; i++)
+            if (record.digests[i].alg == tpm2_alg(alg)) d = &record.digests[i];
+        if (record.mr_index != mr + !tpm || record.type == EVENT_NO_ACTION || !d) continue;
+        bool more = json_next(&it);
+        if (!more || !view_is(json_text(it.value), hex_of(d->bytes, have, sizeof have))) {
+            const char *type = eventlog_record_name(&record);
+            snprintf(out, size, "; the first event that differs is number %zu, %s: %s %.*s, expected was %.*s", n,
+                     type ? type : "of an unknown type", hash_name(alg), 2 * (int)hash_size(alg),
+                     hex_of(d->bytes, have, sizeof have), (int)(more ? json_text(it.value).n : 7),
+                     more ? (const char *)json_text(it.value).p : "nothing");
+            return;
+        }
+        n++;
+    }
+    if (json_next(&it))
+        snprintf(out, size, "; an event is missing behind those of the log, expected was %s %.*s", hash_name(alg),
+                 VIEW_ARG(json_text(it.value)));
 }
 
 static bool knows(const struct part *p, const struct reference_set *set, const char *path) {
@@ -280,7 +350,8 @@ static void cover(const struct part *p, const struct reference_set *set, struct 
         if (!knows(p, set, "/launch_digest")) list(out->uncovered, sizeof out->uncovered, "the launch digest");
     } else {
         bool boot = knows(p, set, "/sha256/4") || knows(p, set, "/sha384/4");
-        bool rest = knows(p, set, "/sha256/9") || knows(p, set, "/sha384/9") || knows(p, set, "/sha256/11") || knows(p, set, "/sha384/11");
+        bool rest = knows(p, set, "/sha256/9") || knows(p, set, "/sha384/9") || knows(p, set, "/sha256/11") ||
+                    knows(p, set, "/sha384/11");
         if (!boot) list(out->uncovered, sizeof out->uncovered, "PCR 4");
         if (!rest) list(out->uncovered, sizeof out->uncovered, "PCR 9 or PCR 11");
     }
@@ -292,9 +363,12 @@ static void compare(const struct part *p, const struct reference_set *set, struc
     *out = (struct comparison){.set = set};
     for (size_t i = 0; i < p->claims.count; i++) {
         const struct claim *c = &p->claims.list[i];
-        struct view value = c->own && c->value.n ? own_value(p, c->value.n == 32 ? HASH_SHA256 : HASH_SHA384, c->value) : c->value;
+        struct view value =
+            c->own && c->value.n ? own_value(p, c->value.n == 32 ? HASH_SHA256 : HASH_SHA384, c->value) : c->value;
         switch (reference_compare(set, c->path, c->also, value)) {
-        case REFERENCE_SILENT: out->silent++, list(out->silent_text, sizeof out->silent_text, c->label); break;
+        case REFERENCE_SILENT:
+            out->silent++, list(out->silent_text, sizeof out->silent_text, c->label);
+            break;
         case REFERENCE_SAME:
             out->same++, out->own |= c->own;
             if (!out->differs) list(out->text, sizeof out->text, c->label);
@@ -303,12 +377,13 @@ static void compare(const struct part *p, const struct reference_set *set, struc
             if (out->differs++) break;
             events[0] = 0;
             if (!value.n) {
-                snprintf(out->text, sizeof out->text, "%s%s%s is not under the quote", c->label, c->bank ? " " : "", c->bank ? c->bank : "");
+                snprintf(out->text, sizeof out->text, "%s%s%s is not under the quote", c->label, c->bank ? " " : "",
+                         c->bank ? c->bank : "");
                 break;
             }
-            if (c->own) name_event(p, set, events, sizeof events);
-            snprintf(out->text, sizeof out->text, "%s%s%s%s is %s, predicted is %s%s", c->label, c->bank ? " (" : "", c->bank ? c->bank : "",
-                     c->bank ? ")" : "", hex_of(value, have, sizeof have),
+            (c->own ? name_own_event : name_boot_event)(p, set, c, events, sizeof events);
+            snprintf(out->text, sizeof out->text, "%s%s%s%s is %s, predicted is %s%s", c->label, c->bank ? " (" : "",
+                     c->bank ? c->bank : "", c->bank ? ")" : "", hex_of(value, have, sizeof have),
                      reference_brief(set, c->path, want, sizeof want), events);
         }
     }
@@ -324,7 +399,8 @@ static void judge_reference(struct part *p, struct comparison *best) {
     for (size_t i = 0; one && p->claims.count && i < r->set_count; i++) {
         if (r->sets[i].tee != p->tee) continue;
         compare(p, &r->sets[i], one);
-        if (!any || one->differs < best->differs || (one->differs == best->differs && one->same > best->same)) *best = *one;
+        if (!any || one->differs < best->differs || (one->differs == best->differs && one->same > best->same))
+            *best = *one;
         any = true;
     }
     const char *tee = evidence_tee_name(p->tee);
@@ -332,16 +408,21 @@ static void judge_reference(struct part *p, struct comparison *best) {
         checks_missing(c, "reference-values", p->leads, "the reference has no values for %s", tee);
         return;
     }
+    if (p->tee == EVIDENCE_TPM && p->leads && !knows(p, best->set, "/sha256/0") && !knows(p, best->set, "/sha384/0"))
+        caveat(p->v, "the reference does not know PCR 0: that the firmware is the right one, which measures all that "
+                     "follows, is taken on trust");
     if (best->differs)
         checks_bad(c, "reference-values", "%s: %s", best->set->name, best->text);
     else if (!best->same)
         checks_missing(c, "reference-values", true, "%s: every value is null", best->set->name);
     else if (best->silent)
-        checks_good(c, "reference-values", "%s: as expected: %s; not compared, for no value is given: %s", best->set->name, best->text,
-                    best->silent_text);
-    else checks_good(c, "reference-values", "%s: as expected: %s", best->set->name, best->text);
+        checks_good(c, "reference-values", "%s: as expected: %s; not compared, for no value is given: %s",
+                    best->set->name, best->text, best->silent_text);
+    else
+        checks_good(c, "reference-values", "%s: as expected: %s", best->set->name, best->text);
     checks_policy(c, "reference-coverage", best->covered,
-                  best->covered ? "the reference knows what decides which code ran" : "the reference does not know %s, which decides which code ran",
+                  best->covered ? "the reference knows what decides which code ran"
+                                : "the reference does not know %s, which decides which code ran",
                   best->uncovered);
 }
 
@@ -349,7 +430,9 @@ static void judge_reference(struct part *p, struct comparison *best) {
 
 static void judge_anchor(struct verification *v) {
     if (v->quote.trust.count && v->document->tee != EVIDENCE_TPM)
-        caveat(v, "the root is not the vendor's but named by you: a simulated or private one, no hardware vouches for this");
+        caveat(
+            v,
+            "the root is not the vendor's but named by you: a simulated or private one, no hardware vouches for this");
 }
 
 static void judge_cpu(struct verification *v, struct part *p) {
@@ -368,13 +451,15 @@ static void judge_cpu(struct verification *v, struct part *p) {
     memcpy(p->banks[0].value, d->value, 48);
     p->log = d->eventlog, p->firmware_log = d->firmware_log;
     if (d->tee == EVIDENCE_SNP) {
-        caveat(v, "SNP has no run-time register: what was booted into this agent is the monitor's word (kept_by monitor), as good as "
+        caveat(v, "SNP has no run-time register: what was booted into this agent is the monitor's word (kept_by "
+                  "monitor), as good as "
                   "the agent that the launch digest names");
         if (d->quote.n == SNP_REPORT_SIZE) snp_claims(p, d->quote);
     } else if (tdx_quote_parse(d->quote, &q, &e)) {
         tdx_claims(p, q.body);
         /* The register is the hardware's, whatever the document says. */
-        if (memcmp(d->value, q.body.p + 472, 48)) checks_bad(&v->quote.checks, "register", "the document's is not RTMR3 of the quote");
+        if (memcmp(d->value, q.body.p + 472, 48))
+            checks_bad(&v->quote.checks, "register", "the document's is not RTMR3 of the quote");
         memcpy(p->banks[0].value, q.body.p + 472, 48);
     }
 }
@@ -405,8 +490,8 @@ static struct check *find(struct checks *c, const char *name) {
     return NULL;
 }
 
-/* An AK is a TPM's if a certificate says so, a CPU's report names it, or the relying party does. This check decides: a certificate
- * that was not given, which verify-quote asks for, is no reason of its own. */
+/* An AK is a TPM's if a certificate says so, a CPU's report names it, or the relying party does. This check decides: a
+ * certificate that was not given, which verify-quote asks for, is no reason of its own. */
 static void judge_ak(struct verification *v, struct part *p) {
     struct checks *c = &p->a->checks;
     static const char *const certificates[] = {"ak-certificate", "ek-certificate"};
@@ -426,7 +511,8 @@ static void judge_ak(struct verification *v, struct part *p) {
     else if (certified)
         checks_good(c, "ak-known", "%s has a certificate", text);
     else {
-        checks_policy(c, "ak-known", false, "nothing says that %s is the key of a TPM that you know: any program can make one (policy.aks)",
+        checks_policy(c, "ak-known", false,
+                      "nothing says that %s is the key of a TPM that you know: any program can make one (policy.aks)",
                       text);
         caveat(v, "the AK is bound to nothing: a simulated TPM, or any program, could have signed this");
     }
@@ -472,15 +558,18 @@ static void judge_beside(struct verification *v) {
     if (!own || !replay || !comparison) return (void)checks_bad(&v->quote.checks, "tpm", "out of memory");
     own->arena = a, own->at = v->quote.at, own->given = v->quote.given;
     result_members_begin(&own->fields);
-    struct part p = {.v = v, .a = own, .tpm = &v->document->tpm, .replay = replay, .replayed = &replayed, .register_holds = &holds};
+    struct part p = {
+        .v = v, .a = own, .tpm = &v->document->tpm, .replay = replay, .replayed = &replayed, .register_holds = &holds};
     judge_tpm(v, &p);
     judge_log(&p);
     judge_firmware(&p);
     judge_reference(&p, comparison);
     bool same = v->replayed && replayed && replay->event_count == v->replay.event_count;
     for (size_t i = 0; same && i < replay->event_count; i++) same = view_eq(replay->events[i], v->replay.events[i]);
-    if (same) checks_good(&own->checks, "events", "the same events as in the CPU's register");
-    else checks_bad(&own->checks, "events", "its log tells of another boot than the CPU's");
+    if (same)
+        checks_good(&own->checks, "events", "the same events as in the CPU's register");
+    else
+        checks_bad(&own->checks, "events", "its log tells of another boot than the CPU's");
     for (size_t i = 0; i < own->checks.count && i < CHECKS_MAX; i++) {
         struct checks *c = &v->quote.checks;
         char name[64];
@@ -507,7 +596,8 @@ static void judge_claims(struct verification *v) {
     if (!view_eq(d->manifest, r->manifest) || !view_eq(d->policy, r->policy) || !view_eq(d->image, r->image))
         checks_bad(c, "claims", "image, manifest or policy of the document are not those of the log: %.*s, %.*s, %.*s",
                    VIEW_ARG(view_first(r->image, 100)), VIEW_ARG(r->manifest), VIEW_ARG(r->policy));
-    else checks_good(c, "claims", "image, manifest and policy as in the log");
+    else
+        checks_good(c, "claims", "image, manifest and policy as in the log");
 }
 
 static void judge_policy(struct verification *v) {
@@ -517,34 +607,48 @@ static void judge_policy(struct verification *v) {
     bool known = v->replayed && v->register_holds, own = v->comparison.own && !v->comparison.differs;
     if (!known) return;
     if (ref->images)
-        checks_policy(c, "image", reference_lists(ref->images, r->manifest), "%.*s is %s of policy.images", VIEW_ARG(r->manifest),
-                      reference_lists(ref->images, r->manifest) ? "one" : "none");
-    else if (own) checks_good(c, "image", "%.*s, as the predicted register says", VIEW_ARG(r->manifest));
-    else checks_missing(c, "image", true, "neither policy.images nor a predicted register says which image is expected; this is %.*s",
-                        VIEW_ARG(r->manifest));
+        checks_policy(c, "image", reference_lists(ref->images, r->manifest), "%.*s is %s of policy.images",
+                      VIEW_ARG(r->manifest), reference_lists(ref->images, r->manifest) ? "one" : "none");
+    else if (own)
+        checks_good(c, "image", "%.*s, as the predicted register says", VIEW_ARG(r->manifest));
+    else
+        checks_missing(c, "image", true,
+                       "neither policy.images nor a predicted register says which image is expected; this is %.*s",
+                       VIEW_ARG(r->manifest));
     bool listed = reference_lists(ref->policies, r->policy);
-    if (ref->policies) checks_policy(c, "policy-digest", listed, "%.*s is %s of policy.policies", VIEW_ARG(r->policy), listed ? "one" : "none");
+    if (ref->policies)
+        checks_policy(c, "policy-digest", listed, "%.*s is %s of policy.policies", VIEW_ARG(r->policy),
+                      listed ? "one" : "none");
     struct view unknown = {0};
     for (struct view rest = r->weaknesses, one; rest.n && !unknown.n;)
         if (one = view_cut(&rest, ' ', NULL), !reference_lists(ref->weaknesses, one)) unknown = one;
     if (own || listed) unknown.n = 0; /* this very policy is expected */
     if (r->weaknesses.n)
         checks_policy(c, "weaknesses", !unknown.n, "the measured policy allows %.*s%s",
-                      VIEW_ARG(view_first(unknown.n ? unknown : r->weaknesses, 200)), unknown.n ? " (policy.weaknesses)" : ", which you know");
+                      VIEW_ARG(view_first(unknown.n ? unknown : r->weaknesses, 200)),
+                      unknown.n ? " (policy.weaknesses)" : ", which you know");
     if (ref->minimum_agent.n) {
         struct view version = view_skip(r->agent, view_starts(r->agent, VIEW("plinth ")) ? 7 : r->agent.n);
-        checks_policy(c, "agent-version", reference_version_at_least(version, ref->minimum_agent), "'%.*s', at least %.*s is wanted",
-                      VIEW_ARG(view_first(r->agent, 64)), VIEW_ARG(view_first(ref->minimum_agent, 32)));
+        checks_policy(c, "agent-version", reference_version_at_least(version, ref->minimum_agent),
+                      "'%.*s', at least %.*s is wanted", VIEW_ARG(view_first(r->agent, 64)),
+                      VIEW_ARG(view_first(ref->minimum_agent, 32)));
     }
 }
 
 void verify_evidence(struct verification *v) {
     const struct evidence_document *d = v->document;
-    struct part p = {.v = v, .a = &v->quote, .leads = true, .tee = d->tee, .replay = &v->replay, .replayed = &v->replayed,
+    struct part p = {.v = v,
+                     .a = &v->quote,
+                     .leads = true,
+                     .tee = d->tee,
+                     .replay = &v->replay,
+                     .replayed = &v->replayed,
                      .register_holds = &v->register_holds};
     judge_nonce(v);
-    if (d->tee == EVIDENCE_TPM) p.tpm = &d->tpm, judge_tpm(v, &p);
-    else judge_cpu(v, &p);
+    if (d->tee == EVIDENCE_TPM)
+        p.tpm = &d->tpm, judge_tpm(v, &p);
+    else
+        judge_cpu(v, &p);
     judge_log(&p);
     judge_firmware(&p);
     judge_claims(v);
@@ -560,11 +664,21 @@ static void put(struct result *out, const char *name, struct view text) {
     result_text(out, name, text.n && view_to_str(text, buffer, sizeof buffer) ? buffer : NULL);
 }
 
+static bool proof_fails(const struct checks *c) {
+    for (size_t i = 0; i < c->count && i < CHECKS_MAX; i++)
+        if (c->list[i].state == CHECK_BAD && !c->list[i].policy && strcmp(c->list[i].name, "reference-values"))
+            return true;
+    return false;
+}
+
+/* Whether the log is more than somebody's word: it replays to a register, and every proof holds that leads there. */
+static bool believed(const struct verification *v) {
+    return v->replayed && v->register_holds && !proof_fails(&v->quote.checks);
+}
+
 static void put_log(const struct verification *v, struct result *out) {
-    const struct replay *r = &v->replay;
-    bool believed = v->replayed && v->register_holds;
-    const struct replay none = {0};
-    if (!believed) r = &none; /* what the log says otherwise is nobody's word */
+    static const struct replay none;
+    const struct replay *r = believed(v) ? &v->replay : &none;
     put(out, "agent", r->agent);
     put(out, "image", r->image);
     put(out, "manifest", r->manifest);
@@ -584,7 +698,7 @@ static void put_log(const struct verification *v, struct result *out) {
     result_close(out, ']');
     put(out, "process", r->process);
     put(out, "user", r->user);
-    result_number(out, "workload_events", believed, r->workload_count);
+    result_number(out, "workload_events", r != &none, r->workload_count);
     result_open(out, "register", '{');
     for (size_t i = 0; i < r->bank_count; i++)
         result_hex(out, hash_name(r->banks[i].alg), view_of(r->banks[i].value, hash_size(r->banks[i].alg)));
@@ -593,12 +707,6 @@ static void put_log(const struct verification *v, struct result *out) {
 
 /* Values of draft-ietf-rats-ar4si. */
 enum { AFFIRMING = 2, APPROVED_BOOT = 3, UNSAFE_HARDWARE = 32, UNRECOGNIZED_RUNTIME = 33, CRYPTO_FAILED = 99 };
-
-static bool proof_fails(const struct checks *c) {
-    for (size_t i = 0; i < c->count && i < CHECKS_MAX; i++)
-        if (c->list[i].state == CHECK_BAD && !c->list[i].policy && strcmp(c->list[i].name, "reference-values")) return true;
-    return false;
-}
 
 static bool any_allowed(const struct checks *c) {
     for (size_t i = 0; i < c->count && i < CHECKS_MAX; i++)
@@ -620,13 +728,16 @@ static void put_vector(const struct verification *v, const struct err *verdict, 
     if (!cpu && accepted && checks_hold(c, "ak-known")) result_number(out, "instance-identity", true, AFFIRMING);
     if (checks_hold(c, "image") && accepted && (v->comparison.own || checks_hold(c, "policy-digest")))
         result_number(out, "configuration", true, AFFIRMING);
-    if (v->comparison.differs) result_number(out, "executables", true, UNRECOGNIZED_RUNTIME);
+    if (v->comparison.differs)
+        result_number(out, "executables", true, UNRECOGNIZED_RUNTIME);
     else if (accepted && checks_hold(c, "reference-values") && v->comparison.covered)
         result_number(out, "executables", true, APPROVED_BOOT);
     if (accepted && checks_hold(c, "image")) result_number(out, "file-system", true, AFFIRMING);
-    if (proof_fails(c)) result_number(out, "hardware", true, CRYPTO_FAILED);
+    if (proof_fails(c))
+        result_number(out, "hardware", true, CRYPTO_FAILED);
     else if (accepted && vendor) {
-        bool current = v->document->tee == EVIDENCE_SNP || (v->quote.tcb_status && !strcmp(v->quote.tcb_status, "UpToDate"));
+        bool current =
+            v->document->tee == EVIDENCE_SNP || (v->quote.tcb_status && !strcmp(v->quote.tcb_status, "UpToDate"));
         result_number(out, "hardware", true, current && !any_allowed(c) ? AFFIRMING : UNSAFE_HARDWARE);
     }
     if (accepted && vendor && !any_allowed(c)) result_number(out, "runtime-opaque", true, AFFIRMING);
@@ -682,7 +793,7 @@ void verify_print(const struct verification *v, const struct err *verdict) {
     const struct replay *r = &v->replay;
     checks_print(&v->quote.checks);
     printf("\n");
-    if (v->replayed && v->register_holds) {
+    if (believed(v)) {
         line("image", r->image);
         line("manifest", r->manifest);
         line("config", r->config);
@@ -690,8 +801,11 @@ void verify_print(const struct verification *v, const struct err *verdict) {
         line("policy", r->policy);
         line("weaknesses", r->weaknesses);
     }
-    if (v->document->unknown[0]) printf("%-10s %s: members of the document that were not looked at\n", "unknown", v->document->unknown);
+    if (v->document->unknown[0])
+        printf("%-10s %s: members of the document that were not looked at\n", "unknown", v->document->unknown);
     for (size_t i = 0; i < v->caveat_count; i++) printf("%-10s %s\n", "caveat", v->caveats[i]);
     printf("%-10s %s%s\n", "verdict", verdict_name(verdict),
-           verdict->kind != ERR_NONE ? "" : v->caveat_count ? ", with the caveats above" : "");
+           verdict->kind != ERR_NONE ? ""
+           : v->caveat_count         ? ", with the caveats above"
+                                     : "");
 }

@@ -1,21 +1,24 @@
 /* verify: the appraisal of an evidence document: quote, logs, reference values, policy, joined into one list of checks.
  *
- * Checks, by name, beside those of the quote (tdx.h, snp.h, tpm.h). Of a TPM that stands beside a CPU, they begin with "tpm-".
- *   nonce                the document's nonce is the one that was asked for; the quote's own check binds it
- *   preimage             (CPU) it says nonce, register, AK as the document does; the quote's report-data binds it
- *   ak-known             the AK is bound to a CPU's report, or one of policy.aks; else anybody's software may have signed (policy)
- *   register             the event log replays to Plinth's register
- *   event-log            its events are those of one boot that was finished (replay.h)
- *   firmware-log         replays to every PCR or RTMR that it speaks of, and those that it does not speak of are zero
- *                        (but PCR 10, which Linux IMA extends)
- *   claims               image, manifest and policy that the document names are those of the log
- *   reference-values     one set of the reference has every value that it knows as it is here
- *   reference-coverage   the set knows what decides: MRTD, RTMR1, RTMR2; the launch digest; PCR 4 and 9 or 11 (policy)
- *   image                what was booted is expected: a predicted register, or one of policy.images (policy)
- *   policy-digest, weaknesses, agent-version    policy.policies, policy.weaknesses, policy.minimumAgent (policy)
+ * Checks, by name, beside those of the quote (tdx.h, snp.h, tpm.h). Of a TPM beside a CPU they begin with "tpm-".
  *
- * A verdict that rests on less than a vendor's hardware carries caveats: the register is the monitor's word; the root is not the
- * vendor's; the AK is bound to nothing; no nonce. They do not refuse, but stand in the verdict, and it is never "affirming". */
+ *   nonce               the document's nonce is the one that was asked for; the quote's own check binds it
+ *   preimage            (CPU) it says nonce, register, AK as the document does; the quote's report-data binds it
+ *   ak-known            the AK is named in a CPU's report, has a certificate up to a root that was given, or is one of
+ *                       policy.aks; else anybody's software may have signed (policy)
+ *   register            the event log replays to Plinth's register, which is the expected one and under the quote
+ *   event-log           its events are those of one boot that was finished (replay.h)
+ *   firmware-log        replays to every PCR or RTMR that it speaks of; the others are zero (but PCR 10, Linux IMA's)
+ *   claims              image, manifest and policy that the document names are those of the log
+ *   reference-values    one set of the reference has every value that it knows as it is here, and under the quote
+ *   reference-coverage  that set knows what decides: MRTD, RTMR1, RTMR2; the launch digest; PCR 4 and 9 or 11 (policy)
+ *   image               what was booted is expected: a predicted register, or one of policy.images (policy)
+ *   policy-digest, weaknesses, agent-version    policy.policies, policy.weaknesses, policy.minimumAgent (policy)
+ *   tpm-events          the TPM's log tells of the same boot as the CPU's
+ *
+ * A verdict that rests on less than a vendor's hardware carries caveats: the register is the monitor's word; the root
+ * is not the vendor's; the AK is bound to nothing; PCR 0, the firmware's, is not compared; no nonce was given. They do
+ * not refuse, but stand in the verdict, and it is never "affirming". */
 #ifndef PLINTH_APPRAISE_VERIFY_H
 #define PLINTH_APPRAISE_VERIFY_H
 
@@ -43,7 +46,7 @@ struct verification {
     const struct evidence_document *document;
     const struct reference *reference;
     struct view nonce; /* empty: none was given */
-    struct appraisal quote; /* arena, at, trust, given, status, evaluation_min filled in; its checks are the list of all */
+    struct appraisal quote; /* the relying party's part filled in, but the nonce; its checks are the list of all */
     /* what came of it */
     struct replay replay; /* of the log that leads */
     bool replayed, register_holds;

@@ -16,19 +16,22 @@ struct boot_register boot_register_new(void) {
 void boot_extend_digests(struct boot_register *r, const uint8_t sha256[static 32], const uint8_t sha384[static 48]) {
     register_extend(&r->banks[0], sha256);
     register_extend(&r->banks[1], sha384);
+    if (r->event_count == BOOT_EVENTS_MAX) return;
+    memcpy(r->events[r->event_count][0], sha256, 32);
+    memcpy(r->events[r->event_count++][1], sha384, 48);
 }
 
 /* One event over two pieces. */
 static void extend_joined(struct boot_register *r, struct view bytes, struct view more) {
+    uint8_t digests[2][HASH_MAX];
     for (size_t i = 0; i < 2; i++) {
-        uint8_t digest[HASH_MAX];
         struct hash h;
         hash_init(&h, r->banks[i].alg);
         hash_update(&h, bytes);
         hash_update(&h, more);
-        hash_final(&h, digest);
-        register_extend(&r->banks[i], digest);
+        hash_final(&h, digests[i]);
     }
+    boot_extend_digests(r, digests[0], digests[1]);
 }
 
 void boot_extend(struct boot_register *r, struct view bytes) { extend_joined(r, bytes, (struct view){0}); }

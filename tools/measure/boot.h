@@ -26,9 +26,12 @@ struct boot {
     uint64_t memory;                     /* bytes; matters below BOOT_QEMU_PLAIN */
 };
 
+#define BOOT_EVENTS_MAX 48u /* a UKI has two events per section */
 struct boot_register {
     const char *unknown;           /* why it is not predicted; NULL: it is */
     struct register_bank banks[2]; /* sha256, sha384 */
+    size_t event_count;            /* and the digests of what was extended, in order; those beyond BOOT_EVENTS_MAX are not kept */
+    uint8_t events[BOOT_EVENTS_MAX][2][HASH_MAX];
 };
 struct boot_register boot_register_new(void);
 /* One event over `bytes`, in both banks. */
