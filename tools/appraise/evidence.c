@@ -197,18 +197,9 @@ const struct evidence_bank *evidence_bank(const struct tpm_document *t, enum has
 }
 
 void evidence_expected_preimage(const struct evidence_document *d, struct writer *out) {
-    write_text(out, "{\"nonce\":\"");
-    write_hex(out, view_of(d->nonce, d->nonce_size));
-    write_text(out, d->tee == EVIDENCE_TDX ? "\",\"register\":{\"rtmr\":3,\"sha384\":\""
-                                           : "\",\"register\":{\"kept_by\":\"monitor\",\"sha384\":\"");
-    write_hex(out, view_of(d->value, sizeof d->value));
-    write_text(out, "\"}");
-    if (d->has_tpm) {
-        uint8_t digest[32];
-        hash_once(HASH_SHA256, d->tpm.ak_public, digest);
-        write_text(out, ",\"tpm\":{\"ak_public\":\"sha256:");
-        write_hex(out, view_of(digest, sizeof digest));
-        write_text(out, "\"}");
-    }
-    write_u8(out, '}');
+    const struct evidence_tpm beside = {.ak_public = d->tpm.ak_public};
+    struct evidence ev = {.tee = view_str(evidence_tee_name(d->tee)), .nonce = view_of(d->nonce, d->nonce_size),
+                          .tpm = d->has_tpm ? &beside : NULL};
+    memcpy(ev.value, d->value, sizeof ev.value);
+    evidence_preimage(&ev, out);
 }
