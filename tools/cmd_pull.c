@@ -6,6 +6,7 @@
 #include "step/sbom.h"
 #include "sys/console.h"
 #include "tools/file.h"
+#include "tools/initdata.h"
 #include "tools/layout.h"
 #include "tools/merge.h"
 #include "tools/options.h"
@@ -23,7 +24,7 @@
 #define HOST_CA "/etc/ssl/certs/ca-certificates.crt"
 
 struct command {
-    const char *policy_path, *reference, *directory; /* directory NULL: check */
+    const char *policy_path, *initdata_path, *reference, *directory; /* directory NULL: check */
     bool json;
     struct pull pull;
     struct measurement predicted;
@@ -35,13 +36,20 @@ struct command {
 
 /* The policy says whether the host's bundle is needed; without one only that policy fails which needs it. */
 static bool begin(struct command *c, struct arena *a, struct err *e) {
-    struct view policy, ca = {0};
+    struct view policy = {0}, text, ca = {0};
+    struct initdata initdata = {0};
     struct err no_bundle;
-    if (!c->policy_path) return err_set(e, ERR_USAGE, "--policy FILE is missing");
-    if (!file_read("policy", c->policy_path, POLICY_MAX, a, &policy, e)) return false;
+    if (c->policy_path && !file_read("policy", c->policy_path, POLICY_MAX, a, &policy, e)) return false;
+    if (c->initdata_path && !initdata_file(c->initdata_path, a, &text, &initdata, e)) return false;
+    if (policy.n && initdata.policy.n && !view_eq(policy, initdata.policy))
+        return err_set(e, ERR_USAGE, "--policy and the policy in --initdata differ");
+    if (!c->policy_path) policy = initdata.policy;
+    if (!c->policy_path && !policy.n) return err_set(e, ERR_USAGE, "--policy FILE is missing");
     (void)file_read("CA bundle", HOST_CA, CA_PEM_MAX, a, &ca, &no_bundle);
     if (!pull_begin(&c->pull, policy, view_str(c->reference), ca, true, e)) return false;
     struct config *config = &c->pull.config;
+    config->has_initdata = c->initdata_path != NULL;
+    if (config->has_initdata) hash_once(HASH_SHA256, text, config->initdata.sha256);
     if (!config->image.layout) return true;
     config->fetch_worker = WORKER_LAYOUT;
     config->fetch_room = open(config->image.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -264,7 +272,7 @@ static int print_text(const struct command *c) {
 static int run(struct command *c, int target) {
     struct err e = {0};
     struct arena a = {0};
-    bool ok = arena_make(&a, 4u << 20, &e) && work(c, target, &a, &e);
+    bool ok = arena_make(&a, 16u << 20, &e) && work(c, target, &a, &e);
     int status = ok ? 0 : command_fail(&e);
     if (c->json) status = print_json(c, &e, status);
     else if (ok) status = print_text(c);
@@ -327,6 +335,7 @@ static int command(const char *name, const char *operands, const char *summary, 
     static struct command c; /* large */
     const struct option options[] = {
         {"--policy", "FILE", "whose signatures count, and the limits; see plinth(1)", .text = &c.policy_path},
+        {"--initdata", "FILE", "initdata that the machine will be launched with: its policy, unless\n--policy is the same, and its event in the predicted register", .text = &c.initdata_path},
         {"--json", NULL, "one JSON object on standard output", .on = &c.json},
         {0},
     };

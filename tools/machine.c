@@ -430,11 +430,15 @@ static bool start_qemu(struct machine *m, const struct machine_plan *plan, int t
         arg(&a, "socket,id=tpm,fd=%d", tpm);
         args_fixed(&a, "-tpmdev emulator,id=tpm0,chardev=tpm -device tpm-crb,tpmdev=tpm0");
     }
-    if (plan->disk) {
+    const struct {
+        const char *id, *file, *device;
+    } disks[] = {{"disk", plan->disk, "-device virtio-blk-pci,drive=disk"}, {"initdata", plan->initdata, "-device virtio-blk-pci,drive=initdata"}};
+    for (size_t i = 0; i < 2; i++) {
         char path[1024];
+        if (!disks[i].file) continue;
         arg(&a, "-drive");
-        arg(&a, "if=none,id=disk,format=raw,read-only=on,file=%s", quoted(plan->disk, path));
-        args_fixed(&a, "-device virtio-blk-pci,drive=disk");
+        arg(&a, "if=none,id=%s,format=raw,read-only=on,file=%s", disks[i].id, quoted(disks[i].file, path));
+        args_fixed(&a, disks[i].device);
     }
     arg(&a, "-chardev");
     arg(&a, "socket,id=console,fd=%d", console);
