@@ -2,6 +2,7 @@
 #include "base/version.h"
 #include "format/cmdline.h"
 #include "step/attest.h"
+#include "step/initdata.h"
 #include "step/launch.h"
 #include "step/measure.h"
 #include "step/network.h"
@@ -24,6 +25,7 @@
 #include <unistd.h>
 
 #define POLICY_FILE "/etc/plinth/policy.json"
+#define INITDATA_FILE "/etc/plinth/initdata.toml"
 #define CA_FILE "/etc/ssl/ca.pem"
 #define ROOM "/run/plinth/room" /* the fetch worker's whole file system */
 #define STORE "/image"          /* layers 0, 1, ..., and what overlayfs needs */
@@ -33,6 +35,7 @@ struct boot {
     struct arena arena;
     struct cmdline cmdline;
     struct network_pending pending;
+    struct view policy, ca, initdata; /* of the initramfs; each may be empty */
     struct network network;
     struct registers registers;
     struct measurement measured;
@@ -49,30 +52,61 @@ static bool read_own(struct arena *a, const char *path, size_t max, struct view 
     return root_read(AT_FDCWD, path, bytes, max, out, found, e);
 }
 
-static bool step_config(struct boot *b, struct err *e) {
-    struct view policy, ca, text;
-    bool found;
-    if (!read_own(&b->arena, POLICY_FILE, POLICY_MAX, &policy, &found, e)) return false;
-    if (!found) {
-        err_set(e, ERR_USAGE, "the initramfs has no %s", POLICY_FILE);
-        return err_mend(e, "plinth initrd --policy FILE puts it there");
-    }
-    if (!read_own(&b->arena, CA_FILE, CA_PEM_MAX, &ca, &found, e)) return false;
-    if (!read_own(&b->arena, "/proc/cmdline", CMDLINE_MAX, &text, &found, e)) return false;
-    if (!cmdline_parse(text, &b->cmdline, e)) return err_in(e, "kernel command line");
-    network_begin(&b->cmdline, &b->pending); /* the lease comes while the register is begun */
-    if (!pull_begin(&b->pull, policy, (struct view){0}, ca, false, e)) return false;
+static bool take_policy(struct boot *b, struct view policy, struct err *e) {
+    if (!pull_begin(&b->pull, policy, (struct view){0}, b->ca, false, e)) return false;
     struct config *config = &b->pull.config;
     config->overlay = true;
     if (config->policy.weaknesses.n) console_say("the policy takes weaker ways: %.*s", VIEW_ARG(config->policy.weaknesses));
     return true;
 }
 
-/* Before anything comes from outside: the register is ours from its first value, so that a failure can be recorded too. */
+static bool step_config(struct boot *b, struct err *e) {
+    struct view text;
+    bool found;
+    if (!read_own(&b->arena, POLICY_FILE, POLICY_MAX, &b->policy, &found, e) ||
+        !read_own(&b->arena, INITDATA_FILE, INITDATA_MAX, &b->initdata, &found, e) ||
+        !read_own(&b->arena, CA_FILE, CA_PEM_MAX, &b->ca, &found, e) ||
+        !read_own(&b->arena, "/proc/cmdline", CMDLINE_MAX, &text, &found, e))
+        return false;
+    if (!cmdline_parse(text, &b->cmdline, e)) return err_in(e, "kernel command line");
+    network_begin(&b->cmdline, &b->pending); /* the lease comes while the register is begun */
+    return !b->policy.n || take_policy(b, b->policy, e);
+}
+
+static bool step_tee(struct boot *b, struct err *e) { return register_open(&b->registers, e); }
+
+static bool step_initdata(struct boot *b, struct err *e) {
+    struct initdata in;
+    struct view text = b->initdata;
+    struct digest initdata, policy;
+    char own[DIGEST_TEXT_SIZE], other[DIGEST_TEXT_SIZE];
+    if (!text.n && !initdata_find(&b->arena, &text, e)) return false;
+    if (!initdata_bind(&b->registers, text, &b->arena, &in, e)) return false;
+    if (!b->policy.n && !in.policy.n) {
+        err_set(e, ERR_USAGE, "the initramfs has no %s, and no initdata brings one", POLICY_FILE);
+        return err_mend(e, "plinth initrd --policy FILE puts it there; or [data] of initdata has " INITDATA_POLICY);
+    }
+    hash_once(HASH_SHA256, in.policy, policy.sha256);
+    if (b->policy.n && in.policy.n && !view_eq(b->policy, in.policy))
+        return err_set(e, ERR_POLICY, "the initramfs has the policy %s, initdata has %s: which of them counts?",
+                       digest_text(&b->pull.config.policy.digest, own), digest_text(&policy, other));
+    if (!b->policy.n && !take_policy(b, in.policy, e)) return false;
+    if (!text.n) return true;
+    hash_once(HASH_SHA256, text, initdata.sha256);
+    b->pull.config.has_initdata = true;
+    b->pull.config.initdata = initdata;
+    console_say("initdata %s, bound as %s", digest_text(&initdata, own), hash_name(in.algorithm));
+    if (in.ignored.n) console_say("initdata: ignored, this build has no use for it: %.*s", VIEW_ARG(in.ignored));
+    return true;
+}
+
+/* Before anything else comes from outside: the register is ours from its first value, so that a failure can be recorded
+ * too. */
 static bool step_register(struct boot *b, struct err *e) {
-    const struct policy *policy = &b->pull.config.policy;
-    return register_begin(&b->registers, policy->tees, policy->pcr, &b->arena, &b->measured, e) &&
-           measure_policy(&b->measured, policy, e);
+    const struct config *config = &b->pull.config;
+    return register_begin(&b->registers, config->policy.tees, config->policy.pcr, &b->arena, &b->measured, e) &&
+           (!config->has_initdata || measure_initdata(&b->measured, &config->initdata, e)) &&
+           measure_policy(&b->measured, &config->policy, e);
 }
 
 static bool step_network(struct boot *b, struct err *e) {
@@ -163,8 +197,10 @@ static const struct {
     const char *name;
     bool (*run)(struct boot *b, struct err *e);
 } steps[] = {
-    {"config", step_config},     /* measured policy, kernel command line */
-    {"register", step_register}, /* TDX, SNP, TPM; boot and policy are measured */
+    {"config", step_config},     /* measured policy if there is one, kernel command line */
+    {"tee", step_tee},           /* TDX, SNP, TPM: what is there */
+    {"initdata", step_initdata}, /* held against that TEE, before it is parsed; may bring the policy */
+    {"register", step_register}, /* boot, initdata and policy are measured */
     {"network", step_network},   /* interface, address, resolver */
     {"resolve", step_resolve},   /* reference -> manifest bytes, signatures: unverified */
     {"trust", step_trust},       /* N of M signatures, manifest, config */

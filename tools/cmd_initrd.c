@@ -19,6 +19,7 @@ int cmd_initrd(int argc, char **argv) {
     bool json = false;
     const struct option options[] = {
         {"--policy", "FILE", "the policy that is measured with it (/etc/plinth/policy.json);\nwithout it none is inside", .text = &parts.policy},
+        {"--initdata", "FILE", "initdata inside (/etc/plinth/initdata.toml); without it the machine\nlooks for it on its block devices", .text = &parts.initdata},
         {"--module", "FILE", "an uncompressed kernel module (NAME.ko); in the order of loading,\nmay be repeated", .list = &parts.modules},
         {"--add", "HOST=GUEST", "a file of the host under a path of the initramfs; may be repeated", .list = &parts.adds},
         {"--agent", "FILE", "the program that becomes /init (default: init beside plinth)", .text = &parts.agent},

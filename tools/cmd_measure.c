@@ -4,6 +4,7 @@
 #include "sys/console.h"
 #include "tools/eventlog.h"
 #include "tools/file.h"
+#include "tools/initdata.h"
 #include "tools/measure/boot.h"
 #include "tools/measure/id_block.h"
 #include "tools/measure/snp.h"
@@ -25,7 +26,7 @@
 
 struct command {
     const char *firmware_path, *kernel_path, *initrd_path, *cmdline_text, *uki_path, *svsm_path;
-    const char *image, *policy_path;
+    struct predict_from from; /* Plinth's own register */
     const char *memory_text, *qemu_text;
     const char *vcpus_text, *vcpu_type, *vcpu_sig, *features_text, *vars_text;
     const char *id_key_path, *author_key_path, *id_block_path, *id_auth_path, *guest_policy, *family_id, *image_id,
@@ -128,10 +129,21 @@ static bool read_boot(const struct command *c, struct boot *out, struct err *e) 
 }
 
 static bool predict_own(struct command *c, struct err *e) {
-    if (!c->image && !c->policy_path) return true;
-    if (!c->policy_path) return err_set(e, ERR_USAGE, "--image goes with --policy FILE");
-    c->has_own = predict_image(c->policy_path, c->image ? c->image : "", &c->a, &c->own, e);
+    if (!c->from.reference && !c->from.policy && !c->from.initdata) return true;
+    if (!c->from.policy && !c->from.initdata) return err_set(e, ERR_USAGE, "--image goes with --policy FILE or --initdata FILE");
+    if (!c->from.reference) c->from.reference = "";
+    c->has_own = predict_image(&c->from, &c->a, &c->own, e);
     return c->has_own;
+}
+
+/* With a vTPM alone the agent extends it with the file's bytes before it reads them. */
+static bool predict_initdata(struct command *c, struct err *e) {
+    struct view text;
+    struct initdata read;
+    if (!c->from.initdata) return true;
+    if (!initdata_file(c->from.initdata, &c->a, &text, &read, e)) return false;
+    boot_extend(&c->pcr[INITDATA_PCR], text);
+    return true;
 }
 
 static const uint8_t *own_value(const struct command *c, enum hash_alg alg) {
@@ -186,7 +198,8 @@ static void put_digests(struct result *r, const char *name, const struct boot_re
 
 static bool tpm(struct command *c, struct err *e) {
     struct boot boot;
-    if (!load_all(c, e) || !read_boot(c, &boot, e) || !boot_predict_pcrs(&boot, &c->a, c->pcr, e) || !predict_own(c, e))
+    if (!load_all(c, e) || !read_boot(c, &boot, e) || !boot_predict_pcrs(&boot, &c->a, c->pcr, e) || !predict_own(c, e) ||
+        !predict_initdata(c, e))
         return false;
     unsigned pcr = c->has_own ? c->own.mr_index : PLINTH_PCR;
     if (!c->has_own) c->pcr[pcr].unknown = "Plinth's own: --policy FILE and --image REF tell";
@@ -422,9 +435,10 @@ static int run(struct command *c, const struct usage *usage, const struct kind *
             .text = &c.memory_text                                                                                     \
     }
 #define OWN_OPTIONS                                                                                                    \
-    {"--policy", "FILE", "with it Plinth's own register is predicted, as plinth check does", .text = &c.policy_path},  \
+    {"--policy", "FILE", "with it Plinth's own register is predicted, as plinth check does", .text = &c.from.policy},  \
+        {"--initdata", "FILE", "initdata that the machine is launched with; it may bring the policy", .text = &c.from.initdata},   \
     {                                                                                                                  \
-        "--image", "REF", "docker:// or oci: reference (default: the policy's image)", .text = &c.image                \
+        "--image", "REF", "docker:// or oci: reference (default: the policy's image)", .text = &c.from.reference                \
     }
 #define JSON_OPTION                                                                                                    \
     { "--json", NULL, "one JSON object on standard output", .on = &c.json }

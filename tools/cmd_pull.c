@@ -19,8 +19,8 @@
 #include <unistd.h>
 
 struct command {
-    const char *policy_path, *reference, *directory; /* directory NULL: check */
-    const char *store;                               /* NULL: none */
+    struct predict_from from;
+    const char *directory; /* NULL: check */
     bool json;
     struct pull pull;
     struct measurement predicted;
@@ -55,7 +55,7 @@ static bool unpack(struct command *c, int target, struct err *e) {
 }
 
 static bool work(struct command *c, int target, struct arena *a, struct err *e) {
-    bool begun = predict_begin(&c->pull, c->policy_path, c->reference, c->store, a, e);
+    bool begun = predict_begin(&c->pull, &c->from, a, e);
     struct view weaker = c->pull.config.policy.weaknesses;
     if (begun && weaker.n) console_say("weaker than the default, by the policy: %.*s", VIEW_ARG(weaker));
     c->resolved = begun && pull_resolve(&c->pull, e);
@@ -170,7 +170,7 @@ static int print_json(const struct command *c, const struct err *e, int status) 
     bool manifest_known = p->image.manifest.config.size > 0;
     result_begin(r, e);
     if (p->config.platform.os) reference_text(&p->config.image, image, sizeof image);
-    result_text(r, "image", image[0] ? image : c->reference);
+    result_text(r, "image", image[0] ? image : c->from.reference);
     put_digest(r, "index", &p->resolved.top_digest, c->resolved && through_index);
     put_digest(r, "manifest", p->resolved.child.n ? &p->resolved.child_digest : &p->resolved.top_digest, c->resolved);
     put_digest(r, "config", &p->image.config_digest, manifest_known);
@@ -231,7 +231,7 @@ static int print_text(const struct command *c) {
 static int run(struct command *c, int target) {
     struct err e = {0};
     struct arena a = {0};
-    bool ok = arena_make(&a, 4u << 20, &e) && work(c, target, &a, &e);
+    bool ok = arena_make(&a, 16u << 20, &e) && work(c, target, &a, &e);
     int status = ok ? 0 : command_fail(&e);
     if (c->json) status = print_json(c, &e, status);
     else if (ok) status = print_text(c);
@@ -294,9 +294,10 @@ static int command(const char *name, const char *operands, const char *summary, 
     static struct command c; /* large */
     bool pulls = !strcmp(name, "pull");
     const struct option store = {"--store", "DIR", "keep the compressed blobs there, and take them from there when they are whole",
-                                 .text = &c.store};
+                                 .text = &c.from.store};
     const struct option options[] = {
-        {"--policy", "FILE", "whose signatures count, and the limits; see plinth(1)", .text = &c.policy_path},
+        {"--policy", "FILE", "whose signatures count, and the limits; see plinth(1)", .text = &c.from.policy},
+        {"--initdata", "FILE", "initdata that the machine will be launched with: its policy, unless\n--policy is the same, and its event in the predicted register", .text = &c.from.initdata},
         {"--json", NULL, "one JSON object on standard output", .on = &c.json},
         pulls ? store : (struct option){0},
         {0},
@@ -306,7 +307,7 @@ static int command(const char *name, const char *operands, const char *summary, 
     int status = options_parse(&usage, argc, argv, &given);
     if (status >= 0) return status;
     c.pull.fetch[0] = c.pull.fetch[1] = CHILD_NONE;
-    c.reference = argv[0];
+    c.from.reference = argv[0];
     c.directory = wanted == 2 ? argv[1] : NULL;
     return c.directory ? pull_into(&c) : run(&c, -1);
 }

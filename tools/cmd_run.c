@@ -7,6 +7,7 @@
 #include "tools/fat.h"
 #include "tools/file.h"
 #include "tools/guest.h"
+#include "tools/initdata.h"
 #include "tools/initrd.h"
 #include "tools/machine.h"
 #include "tools/options.h"
@@ -35,10 +36,12 @@ struct run {
     struct initrd_parts parts;
     struct machine_plan plan;
     const char *uki, *tee, *append, *nonce_text, *evidence_path, *console_path;
+    const char *initdata_path;
     const char *memory, *cpus, *timeout_text, *simulate, *host_data_text, *launch_text;
     bool keep, json;
 
     uint8_t host_data[48], launch[48];
+    struct view initdata; /* the text */
     uint8_t nonce[NONCE_MAX];
     size_t nonce_n;
     uint64_t timeout_s;
@@ -240,7 +243,8 @@ static bool read_options(struct run *r, struct err *e) {
         return err_set(e, ERR_USAGE,
                        "--uki FILE has kernel, initramfs, policy and command line inside; none can be given beside it, nor --simulate");
     if (!read_tee(r, e)) return false;
-    if (!r->uki && !p->policy && !p->base) return err_set(e, ERR_USAGE, "--policy FILE is missing");
+    if (!r->uki && !p->policy && !p->base && !r->initdata_path)
+        return err_set(e, ERR_USAGE, "--policy FILE is missing, or --initdata FILE that brings one");
     if (!option_number("--memory", r->memory, 128, 1u << 20, &r->plan.memory_mib, e)) return false;
     if (!option_number("--cpus", r->cpus, 1, 255, &r->plan.cpus, e)) return false;
     if (!option_number("--timeout", r->timeout_text, 1, 86400, &r->timeout_s, e)) return false;
@@ -249,6 +253,18 @@ static bool read_options(struct run *r, struct err *e) {
     if (!r->nonce_text) return getrandom(r->nonce, 32, 0) == 32 || err_sys(e, "getrandom");
     if (r->nonce_n == 0 || r->nonce_n > NONCE_MAX || !hex_decode(hex, r->nonce, r->nonce_n))
         return err_set(e, ERR_USAGE, "--nonce %s: not 1 to %u bytes in lower-case hex", r->nonce_text, NONCE_MAX);
+    return true;
+}
+
+/* Its digest becomes what the host binds at launch, unless --host-data says otherwise. */
+static bool read_initdata(struct run *r, struct arena *a, struct err *e) {
+    struct initdata d;
+    if (!r->initdata_path) return true;
+    if (!initdata_file(r->initdata_path, a, &r->initdata, &d, e)) return false;
+    if (r->plan.cpu == CPU_PLAIN || r->host_data_text) return true;
+    size_t size = r->plan.cpu == CPU_TDX ? 48 : 32;
+    initdata_bound(r->initdata, d.algorithm, r->host_data, size);
+    r->plan.host_data = view_of(r->host_data, size);
     return true;
 }
 
@@ -336,12 +352,15 @@ static bool boot(struct run *r, struct arena *a, struct err *e) {
     const char *why;
     char path[256], cmdline[2048];
     r->plan.boot_disk = r->uki;
-    if (!read_options(r, e) || (!r->uki && !find_kernel(r, a, e)) || !machine_check(&r->plan, e)) return false;
+    if (!read_options(r, e) || !read_initdata(r, a, e) || (!r->uki && !find_kernel(r, a, e)) || !machine_check(&r->plan, e)) return false;
     if (!evidence_can_be_written(r->evidence_path, e) || !open_ends(r, e)) return false;
     r->plan.cmdline = cmdline;
     if (snprintf(cmdline, sizeof cmdline, "%s%s%s", CMDLINE, r->append ? " " : "", r->append ? r->append : "") >= (int)sizeof cmdline)
         return err_set(e, ERR_USAGE, "--append: more than %zu bytes", sizeof cmdline - sizeof CMDLINE);
+    struct view drive = {0};
     if (r->uki ? !make_disk(r, path, e) : !make_initrd(r, a, path, e)) return false;
+    if ((r->initdata.n && !initdata_drive(r->initdata, a, &drive, e)) || !write_part(r, "initdata.img", drive, a, &r->plan.initdata, e))
+        return false;
     r->machine.kvm = machine_probe_kvm(&r->machine, &why);
     if (!r->machine.kvm && r->plan.cpu != CPU_PLAIN && !r->simulate) return err_set(e, ERR_SYSTEM, "--tee %s needs KVM: %s", r->tee, why);
     /* Translated processors wait for each other while the host is busy: one of 40 boots with two stood still in the firmware. */
@@ -388,9 +407,10 @@ int cmd_run(int argc, char **argv) {
     struct run *r = arena_make(&a, INITRD_ARENA, &e) ? arena_alloc(&a, sizeof *r) : NULL;
     if (!r) return command_fail(&e);
     const struct option options[] = {
-        {"--policy", "FILE", "the policy to boot with; needed, unless it is in --initrd", .text = &r->parts.policy},
+        {"--policy", "FILE", "the policy to boot with; needed, unless it is in --initrd or --initdata", .text = &r->parts.policy},
         {"--tee", "tpm|tdx|snp", "what vouches for the machine: a virtual TPM (default), TDX, SEV-SNP;\n\"tdx,tpm\" and \"snp,tpm\" have both", .text = &r->tee},
         {"--simulate", "DIR", "no hardware: a SIMULATED TEE (qemu/simtee/make DIR), NOT A TEE", .text = &r->simulate},
+        {"--initdata", "FILE", "initdata on a drive of its own, and its digest as --host-data", .text = &r->initdata_path},
         {"--host-data", "HEX", "what the host binds at launch: MRCONFIGID (tdx, 48 bytes), HOST_DATA\n(snp, 32 bytes)", .text = &r->host_data_text},
         {"--launch-digest", "HEX", "with --simulate: what it says as MRTD or MEASUREMENT (48 bytes)", .text = &r->launch_text},
         {"--firmware", "FILE", "an OVMF image (default: Debian's OVMF.fd)", .text = &r->plan.firmware},

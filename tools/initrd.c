@@ -5,6 +5,7 @@
 #include "base/writer.h"
 #include "tools/cpio.h"
 #include "tools/file.h"
+#include "tools/initdata.h"
 #include "trust/policy.h"
 
 #include <limits.h>
@@ -121,6 +122,12 @@ static bool add_policy(struct tree *t, const char *path, bool *own_ca, struct er
     return ok && add_file(t, "etc/plinth/policy.json", 0600, bytes, e);
 }
 
+static bool add_initdata(struct tree *t, const char *path, struct err *e) {
+    struct view text;
+    struct initdata d;
+    return initdata_file(path, t->a, &text, &d, e) && add_file(t, "etc/plinth/initdata.toml", 0600, text, e);
+}
+
 /* The name of a module, "virtio_net" of "kernel/drivers/net/virtio_net.ko"; empty when it is none. */
 static struct view module_name(const char *path) {
     struct view name = view_str(strrchr(path, '/') ? strrchr(path, '/') + 1 : path);
@@ -185,6 +192,7 @@ static bool fill(struct tree *t, const struct initrd_parts *parts, struct err *e
     bool own_ca = false, whole = !parts->base, no_ca = parts->ca && !strcmp(parts->ca, "none");
     if (whole && !add_skeleton(t, e)) return false;
     if (parts->policy && !add_policy(t, parts->policy, &own_ca, e)) return false;
+    if (parts->initdata && !add_initdata(t, parts->initdata, e)) return false;
     if ((whole || parts->agent) && !add_agent(t, parts->agent, e)) return false;
     if (!no_ca && (parts->ca || (whole && !own_ca)) && !add_ca(t, parts->ca, e)) return false;
     if ((whole || parts->modules.count) && !add_modules(t, &parts->modules, e)) return false;

@@ -443,6 +443,7 @@ static bool start_qemu(struct machine *m, const struct machine_plan *plan, int t
         args_fixed(&a, "-tpmdev emulator,id=tpm0,chardev=tpm -device tpm-crb,tpmdev=tpm0");
     }
     if (plan->disk) add_disk(&a, "disk", plan->disk, "");
+    if (plan->initdata) add_disk(&a, "initdata", plan->initdata, "");
     arg(&a, "-chardev");
     arg(&a, "socket,id=console,fd=%d", console);
     args_fixed(&a, "-serial chardev:console -device virtio-serial-pci -chardev");

@@ -29,7 +29,7 @@ struct machine_plan {
     /* One OVMF image, or NULL: where Debian's ovmf package puts it; QEMU's own BIOS for a simulated TEE without vTPM, which boots four
      * times as fast. */
     const char *firmware;
-    const char *disk; /* raw, read-only, virtio; NULL: none */
+    const char *disk, *initdata; /* raw, read-only, virtio; NULL: none */
     uint64_t memory_mib, cpus;
     struct option_list published; /* "HOSTPORT:GUESTPORT" */
 };

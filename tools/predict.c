@@ -5,6 +5,7 @@
 #include "step/launch.h"
 #include "sys/console.h"
 #include "tools/file.h"
+#include "tools/initdata.h"
 #include "tools/layout.h"
 #include "tools/store.h"
 
@@ -16,15 +17,22 @@
 #define HOST_CA "/etc/ssl/certs/ca-certificates.crt"
 
 /* The policy says whether the host's bundle is needed; without one only that policy fails which needs it. */
-bool predict_begin(struct pull *p, const char *policy_path, const char *reference, const char *store, struct arena *a,
-                   struct err *e) {
-    struct view policy, ca = {0};
+bool predict_begin(struct pull *p, const struct predict_from *from, struct arena *a, struct err *e) {
+    struct view policy = {0}, text, ca = {0};
+    struct initdata initdata = {0};
     struct err no_bundle;
-    if (!policy_path) return err_set(e, ERR_USAGE, "--policy FILE is missing");
-    if (!file_read("policy", policy_path, POLICY_MAX, a, &policy, e)) return false;
+    const char *store = from->store;
+    if (from->policy && !file_read("policy", from->policy, POLICY_MAX, a, &policy, e)) return false;
+    if (from->initdata && !initdata_file(from->initdata, a, &text, &initdata, e)) return false;
+    if (policy.n && initdata.policy.n && !view_eq(policy, initdata.policy))
+        return err_set(e, ERR_USAGE, "--policy and the policy in --initdata differ");
+    if (!from->policy) policy = initdata.policy;
+    if (!from->policy && !policy.n) return err_set(e, ERR_USAGE, "--policy FILE is missing");
     (void)file_read("CA bundle", HOST_CA, CA_PEM_MAX, a, &ca, &no_bundle);
-    if (!pull_begin(p, policy, view_str(reference), ca, true, e)) return false;
+    if (!pull_begin(p, policy, view_str(from->reference), ca, true, e)) return false;
     struct config *config = &p->config;
+    config->has_initdata = from->initdata != NULL;
+    if (config->has_initdata) hash_once(HASH_SHA256, text, config->initdata.sha256);
     const char *room = config->image.layout ? config->image.directory : store;
     if (!room) return true;
     if (config->image.layout && store)
@@ -50,13 +58,12 @@ bool predict_register(struct pull *p, struct measurement *out, bool *measured, s
     return *measured;
 }
 
-bool predict_image(const char *policy_path, const char *reference, struct arena *a, struct measurement *out,
-                   struct err *e) {
+bool predict_image(const struct predict_from *from, struct arena *a, struct measurement *out, struct err *e) {
     struct pull *p = arena_alloc(a, sizeof *p);
     bool measured = false;
     if (!p) return arena_full(a, e);
     p->fetch[0] = p->fetch[1] = CHILD_NONE;
-    bool ok = predict_begin(p, policy_path, reference, NULL, a, e) && pull_resolve(p, e) && pull_trust(p, e) &&
+    bool ok = predict_begin(p, from, a, e) && pull_resolve(p, e) && pull_trust(p, e) &&
               predict_register(p, out, &measured, e);
     if (ok && !measured) ok = err_set(e, ERR_POLICY, "the image has no command to launch");
     struct view log = ok ? arena_copy(a, writer_view(&out->log)) : (struct view){0}; /* the pull's memory ends here */

@@ -5,17 +5,21 @@
 #include "step/measure.h"
 #include "step/pull.h"
 
-/* pull_begin for this host: its CA bundle (/etc/ssl/certs/ca-certificates.crt), the worker for OCI layouts. `reference`
- * may be empty where the policy names the image. `store` is the directory of --store, or NULL. The policy's bytes go into `a`.
- * ERR_USAGE: no policy, a layout or store that cannot be opened, a store beside a layout. */
-bool predict_begin(struct pull *p, const char *policy_path, const char *reference, const char *store, struct arena *a,
-                   struct err *e);
+/* File names and text of the command line; NULL where not given. */
+struct predict_from {
+    const char *policy, *initdata; /* initdata: what the machine will be launched with; its policy, unless `policy` is the same */
+    const char *reference;         /* may be NULL where the policy names the image */
+    const char *store;             /* the directory of --store */
+};
+
+/* pull_begin for this host: its CA bundle (/etc/ssl/certs/ca-certificates.crt), the worker for OCI layouts or the store. The policy's
+ * bytes go into `a`. ERR_USAGE: no policy or two, a layout or store that cannot be opened, a store beside a layout. */
+bool predict_begin(struct pull *p, const struct predict_from *from, struct arena *a, struct err *e);
 /* After pull_trust. *measured is false, and the answer true, for an image without a command: it may be verified, not
  * launched. */
 bool predict_register(struct pull *p, struct measurement *out, bool *measured, struct err *e);
 /* All of it. ERR_POLICY for an image without a command. What is refused by pull_resolve and pull_trust is refused here.
  * out->log lives in `a`. */
-bool predict_image(const char *policy_path, const char *reference, struct arena *a, struct measurement *out,
-                   struct err *e);
+bool predict_image(const struct predict_from *from, struct arena *a, struct measurement *out, struct err *e);
 
 #endif

@@ -147,6 +147,13 @@ bool measure_boot(struct measurement *m, struct err *e) {
     return finish(m, EVENT_DOMAIN, "boot", &c, e);
 }
 
+bool measure_initdata(struct measurement *m, const struct digest *initdata, struct err *e) {
+    struct content c;
+    begin(&c);
+    put_digest(&c, "digest", initdata);
+    return finish(m, EVENT_DOMAIN, "initdata", &c, e);
+}
+
 bool measure_policy(struct measurement *m, const struct policy *policy, struct err *e) {
     struct content c;
     begin(&c);
@@ -249,7 +256,8 @@ bool measure_failure(struct measurement *m, const struct err *why, struct err *e
 bool measure_predict(struct measurement *m, const struct config *config, const struct verified_image *image,
                      const struct process *process, struct arena *a, struct err *e) {
     if (!measure_begin(m, NULL, config->policy.pcr, a, e) || !measure_boot(m, e) ||
-        !measure_policy(m, &config->policy, e) || !measure_image(m, config, image, e))
+        (config->has_initdata && !measure_initdata(m, &config->initdata, e)) || !measure_policy(m, &config->policy, e) ||
+        !measure_image(m, config, image, e))
         return false;
     for (size_t i = 0; i < image->manifest.layer_count; i++)
         if (!measure_layer(m, image, i, e)) return false;

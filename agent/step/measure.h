@@ -1,6 +1,7 @@
 /* measure: the events of a boot, in their fixed order, into the register and its log (tee/event.h).
  *
  *   plinth boot      {"agent":"plinth 0.1.0"}
+ *   plinth initdata  {"digest":"sha256:.."}                                               only if there is some (step/initdata.h)
  *   plinth policy    {"digest":"sha256:..","weaknesses":"signatures.allowUnsigned ..."}     weaknesses only if there are any
  *   plinth manifest  {"digest":"sha256:..","image":"host/repo:tag","index":"sha256:.."}     index only if one led to it
  *   github.com/confidential-containers PullImage {"digest":"sha256:..","image":"host/repo:tag"}
@@ -33,6 +34,8 @@ bool measure_begin(struct measurement *m, struct tee *tee, unsigned pcr, struct 
 /* One event of Plinth's domain. A full log is an error before anything is extended. */
 bool measure_event(struct measurement *m, const char *operation, struct view content, struct err *e);
 bool measure_boot(struct measurement *m, struct err *e);
+/* `initdata`: SHA-256 of the whole text, whatever its algorithm. */
+bool measure_initdata(struct measurement *m, const struct digest *initdata, struct err *e);
 bool measure_policy(struct measurement *m, const struct policy *policy, struct err *e);
 /* manifest, PullImage, config. */
 bool measure_image(struct measurement *m, const struct config *config, const struct verified_image *image, struct err *e);

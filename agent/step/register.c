@@ -26,18 +26,25 @@ static bool absent(unsigned tees, const char *found, struct err *e) {
                     "run it as a confidential VM of that kind (drivers: configfs, tsm_report, tdx-guest or sev-guest)");
 }
 
+bool register_open(struct registers *r, struct err *e) {
+    struct tpm tpm = {.fd = -1};
+    if (r->opened) return true;
+    if (!tee_open_cpu(r->root, &r->cpu, &r->has_cpu, e)) return false;
+    r->has_tpm = tpm_open(r->has_cpu ? 0 : REGISTER_TPM_MS, &tpm, e);
+    if (!r->has_tpm && e->sys != ENOENT && e->sys != ENXIO && e->sys != ENODEV) {
+        if (!r->has_cpu) return err_in(e, "TPM");
+        console_error("the TPM beside the CPU is left out", e);
+    }
+    r->tpm = tee_of_tpm(tpm, POLICY_PCR_DEFAULT); /* also without one: the descriptor says so */
+    return r->opened = true;
+}
+
 bool register_begin(struct registers *r, unsigned tees, unsigned pcr, struct arena *a, struct measurement *measured,
                     struct err *e) {
     struct measurement first = {0}, second = {0};
-    struct tpm tpm = {.fd = -1};
-    bool cpu, vtpm;
-    if (!tee_open_cpu(r->root, &r->cpu, &cpu, e)) return false;
-    vtpm = tpm_open(cpu ? 0 : REGISTER_TPM_MS, &tpm, e);
-    if (!vtpm && e->sys != ENOENT && e->sys != ENXIO && e->sys != ENODEV) {
-        if (!cpu) return err_in(e, "TPM");
-        console_error("the TPM beside the CPU is left out", e);
-    }
-    r->tpm = tee_of_tpm(tpm, pcr); /* also without one: the descriptor says so */
+    if (!register_open(r, e)) return false;
+    bool cpu = r->has_cpu, vtpm = r->has_tpm;
+    r->tpm.mr_index = pcr;
     if (!cpu && !vtpm) return absent(tees, "no TEE", e);
     struct tee *lead = cpu ? &r->cpu : &r->tpm;
     if (!(tees >> lead->kind & 1)) return absent(tees, tee_name(lead->kind), e);

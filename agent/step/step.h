@@ -24,6 +24,8 @@ struct config {
     const char *fetch_worker; /* WORKER_FETCH, or the host tool's reader of OCI layouts */
     int fetch_room;           /* directory descriptor of the fetch worker's room; -1: see confine.h */
     bool overlay;             /* guest: layers become an overlay; host: they are merged into one directory */
+    bool has_initdata;        /* `initdata` is the SHA-256 of what was bound at launch (step/initdata.h) */
+    struct digest initdata;
     int64_t deadline_ms;      /* from limits.seconds, on clock_ms(); 0 for none */
 };
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <sys/random.h>
 
 const char *tee_name(enum tee_kind kind) { return kind == TEE_TPM ? "tpm" : kind == TEE_TDX ? "tdx" : "snp"; }
 
@@ -74,6 +75,22 @@ bool tee_report(struct tee *t, const uint8_t report_data[static REPORT_DATA_SIZE
         return err_mend(e, "start it without the debug attribute (TDX attributes bit 0, SNP policy bit 19)");
     }
     *report = (struct tee_report){blob, view_skip(all, n), read};
+    return true;
+}
+
+bool tee_bound(struct tee *t, struct arena *a, uint8_t value[static TEE_BOUND_MAX], size_t *n, const char **name,
+               struct err *e) {
+    const size_t size = REPORT_MAX + CERTIFICATES_MAX;
+    uint8_t random[REPORT_DATA_SIZE];
+    struct tee_report r;
+    *n = t->kind == TEE_TDX ? RTMR_SIZE : 32;
+    *name = t->kind == TEE_TDX ? "MRCONFIGID" : "HOST_DATA";
+    if (t->kind == TEE_TDX) return tsm_mrconfigid_read(&t->tsm, value, e);
+    struct writer w = writer_of(arena_alloc(a, size), size);
+    if (!w.p) return arena_full(a, e);
+    if (getrandom(random, sizeof random, 0) != sizeof random) return err_sys(e, "getrandom");
+    if (!tee_report(t, random, &w, &r, e)) return false;
+    memcpy(value, r.read.host_data.p, r.read.host_data.n);
     return true;
 }
 

@@ -8,6 +8,7 @@
 #ifndef PLINTH_SYS_TEE_H
 #define PLINTH_SYS_TEE_H
 
+#include "base/arena.h"
 #include "base/err.h"
 #include "sys/tpm.h"
 #include "sys/tsm.h"
@@ -49,6 +50,12 @@ struct tee_report {
  * quote or report. */
 bool tee_report(struct tee *t, const uint8_t report_data[static REPORT_DATA_SIZE], struct writer *out,
                 struct tee_report *report, struct err *e);
+/* What the host bound to the machine at launch, as the CPU tells it: MRCONFIGID of a TD, by tsm_mrconfigid_read (48
+ * bytes); HOST_DATA of an SNP guest, by a report over random report_data (32 bytes). *name is the one. Errors of these.
+ */
+#define TEE_BOUND_MAX 48u
+bool tee_bound(struct tee *t, struct arena *a, uint8_t value[static TEE_BOUND_MAX], size_t *n, const char **name,
+               struct err *e);
 /* The firmware's log into `out`, cut at its end mark (CCEL). Nothing when there is none, as always on SNP. */
 bool tee_firmware_log(struct tee *t, struct writer *out, struct err *e);
 

@@ -14,7 +14,9 @@
 
 #define REPORTS "/sys/kernel/config/tsm/report"
 #define OWN REPORTS "/plinth" /* PID 1 asks for one at a time */
-#define RTMR3 "/sys/devices/virtual/misc/tdx_guest/measurements/rtmr3:sha384"
+#define REGISTERS "/sys/devices/virtual/misc/tdx_guest/measurements/"
+#define RTMR3 REGISTERS "rtmr3:sha384"
+#define MRCONFIGID REGISTERS "mrconfigid"
 #define CCEL "/sys/firmware/acpi/tables/data/CCEL"
 #define DEVICE "/dev/sev-guest"
 #define CERTIFICATES_PAGES 16384u /* SEV_FW_BLOB_MAX_SIZE */
@@ -196,10 +198,18 @@ static bool write_rtmr3(const void *argument, struct writer *out, struct err *e)
     return put(at(&p, q->t->root, RTMR3), view_of(q->report_data, RTMR_SIZE)) || err_sys(e, "cannot write " RTMR3);
 }
 
-static bool read_rtmr3(const void *argument, struct writer *out, struct err *e) {
+static bool read_register(const struct tsm *t, const char *name, struct writer *out, struct err *e) {
     struct path p;
-    if (!slurp(at(&p, ((const struct tsm *)argument)->root, RTMR3), out)) return err_sys(e, "cannot read " RTMR3);
-    return out->n == RTMR_SIZE || err_set(e, ERR_FORMAT, RTMR3 " has %zu bytes instead of %u", out->n, RTMR_SIZE);
+    if (!slurp(at(&p, t->root, name), out)) return err_sys(e, "cannot read %s", name);
+    return out->n == RTMR_SIZE || err_set(e, ERR_FORMAT, "%s has %zu bytes instead of %u", name, out->n, RTMR_SIZE);
+}
+
+static bool read_rtmr3(const void *argument, struct writer *out, struct err *e) {
+    return read_register(argument, RTMR3, out, e);
+}
+
+static bool read_mrconfigid(const void *argument, struct writer *out, struct err *e) {
+    return read_register(argument, MRCONFIGID, out, e);
 }
 
 /* The area may be larger than any log in it. */
@@ -216,9 +226,8 @@ bool tsm_open(const char *root, struct tsm *out, struct err *e) {
     struct tsm t = {.root = root, .report_ms = TSM_REPORT_MS, .files_ms = TSM_FILES_MS};
     struct path p;
     struct writer name = writer_of(t.provider, sizeof t.provider - 1);
-    if (access(at(&p, root, REPORTS), F_OK) == 0) {
-        if (!aside("the report provider", find_provider, &t, t.files_ms, &name, e)) return false;
-    } else if (access(at(&p, root, DEVICE), F_OK) == 0) {
+    if (access(at(&p, root, REPORTS), F_OK) == 0 && !aside("the report provider", find_provider, &t, t.files_ms, &name, e)) return false;
+    if (!name.n && access(at(&p, root, DEVICE), F_OK) == 0) {
         t.device = true;
         write_text(&name, TSM_SEV);
     }
@@ -254,12 +263,21 @@ bool tsm_rtmr3_extend(const struct tsm *t, const uint8_t digest[static RTMR_SIZE
     return files("RTMR3", write_rtmr3, t, &q, &none, e);
 }
 
-bool tsm_rtmr3_read(const struct tsm *t, uint8_t value[static RTMR_SIZE], struct err *e) {
+static bool value_of(const char *name, aside_work *work, const struct tsm *t, uint8_t value[static RTMR_SIZE],
+                     struct err *e) {
     uint8_t bytes[RTMR_SIZE];
     struct writer w = writer_of(bytes, sizeof bytes);
-    if (!files("RTMR3", read_rtmr3, t, t, &w, e)) return false;
+    if (!files(name, work, t, t, &w, e)) return false;
     memcpy(value, bytes, sizeof bytes);
     return true;
+}
+
+bool tsm_rtmr3_read(const struct tsm *t, uint8_t value[static RTMR_SIZE], struct err *e) {
+    return value_of("RTMR3", read_rtmr3, t, value, e);
+}
+
+bool tsm_mrconfigid_read(const struct tsm *t, uint8_t value[static RTMR_SIZE], struct err *e) {
+    return value_of("MRCONFIGID", read_mrconfigid, t, value, e);
 }
 
 bool tsm_ccel(const struct tsm *t, struct writer *out, struct err *e) {

@@ -40,6 +40,8 @@ bool tsm_report(const struct tsm *t, const uint8_t report_data[static REPORT_DAT
 /* RTMR3 of a TD: value = SHA-384(value || digest). ERR_SYSTEM; a kernel without the file says what mends it. */
 bool tsm_rtmr3_extend(const struct tsm *t, const uint8_t digest[static RTMR_SIZE], struct err *e);
 bool tsm_rtmr3_read(const struct tsm *t, uint8_t value[static RTMR_SIZE], struct err *e);
+/* MRCONFIGID of a TD, from the TDX module itself: a quote's would have come through the host. */
+bool tsm_mrconfigid_read(const struct tsm *t, uint8_t value[static RTMR_SIZE], struct err *e);
 
 /* The firmware's log of measurements, as the ACPI table CCEL tells of it: at most out->size bytes of it, which may end
  * in padding (tee/event.h, event_log_end). Nothing when there is no such table. ERR_SYSTEM: it cannot be read (ENOMEM:

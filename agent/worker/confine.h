@@ -12,7 +12,7 @@
 enum confine_role {
     CONFINE_FETCH,   /* room: reads etc/resolv.conf and etc/hosts; network: TCP and UDP over IPv4/IPv6 */
     CONFINE_UNPACK,  /* room: reads and writes one layer's directory; no socket; of device nodes only 0:0 */
-    CONFINE_ADDRESS, /* no file; only the packet socket it was given */
+    CONFINE_ADDRESS, /* no file; only the packet socket it was given; initdata: only the block device */
     CONFINE_READER,  /* room: reads one directory (an OCI layout); no socket; host tool only */
     CONFINE_UNPACK_DEVICES, /* unpack as root where the policy has limits.allowDevices: it could make a node of any
                              * device and open it, unless the room's mount is nodev */
@@ -22,7 +22,7 @@ enum confine_role {
 /* Descriptors every worker starts with. Everything else is closed. */
 enum {
     WORKER_CONTROL = 3, /* stream socket to the monitor: frames */
-    WORKER_INPUT = 4,   /* unpack: pipe with the compressed layer; address: the packet socket; else absent */
+    WORKER_INPUT = 4,   /* unpack: pipe with the compressed layer; address: the packet socket; initdata: a device; else absent */
     WORKER_ROOM = 5,    /* O_PATH or O_DIRECTORY descriptor of the room; absent: see confine_enter */
 };
 

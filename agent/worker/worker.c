@@ -19,5 +19,6 @@ int worker_main(const char *name) {
     if (view_is(v, WORKER_FETCH)) return fetch_from_registry();
     if (view_is(v, WORKER_UNPACK)) return unpack_main();
     if (view_is(v, WORKER_ADDRESS)) return address_main();
+    if (view_is(v, WORKER_INITDATA)) return initdata_main();
     return -1;
 }

@@ -10,6 +10,7 @@
 #define WORKER_FETCH "plinth:fetch"
 #define WORKER_UNPACK "plinth:unpack"
 #define WORKER_ADDRESS "plinth:address"
+#define WORKER_INITDATA "plinth:initdata"
 
 /* Where a fetch worker gets things: a registry (worker/registry.h), or an OCI layout (tools/layout.h). */
 struct source_ops {
@@ -36,7 +37,8 @@ int fetch_main(int role, const struct source_ops *ops, void *state);
 
 int unpack_main(void);
 int address_main(void);
-/* Runs the worker named by argv[0], or returns -1 when `name` is none of the three. */
+int initdata_main(void);
+/* Runs the worker named by argv[0], or returns -1 when `name` is none of the four. */
 int worker_main(const char *name);
 
 #endif

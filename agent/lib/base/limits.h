@@ -48,6 +48,8 @@
 /* A TDX quote: the kernel's own buffer. An SNP report is 1184 bytes; its certificate table, by GHCB, four pages. */
 #define REPORT_MAX (128u << 10)
 #define CERTIFICATES_MAX (64u << 10)
+/* Initdata, packed or not: a policy, and what else is written by a person. */
+#define INITDATA_MAX (2u << 20)
 /* An endorsement key's certificate in NV: 700 to 1500 bytes, the index itself at most 2048 (TPM 2.0 PC Client). */
 #define EK_CERTIFICATE_MAX 2048u
 

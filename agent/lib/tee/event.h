@@ -3,7 +3,7 @@
  * Event bytes (little-endian): u32 tag 0x4141454C | u32 length | ASCII "domain operation content". The digest is over
  * all of these bytes. Record (TCG_PCR_EVENT2): u32 mrIndex | u32 type 6 (EV_EVENT_TAG) | u32 digestCount |
  * {u16 alg, digest}... | u32 size | event. mrIndex is the PCR's number on a TPM, and EVENT_MR_RTMR3 on TDX and SNP
- * (SHA-384 alone). Plinth's domain is "plinth"; operations: boot, policy, manifest, config, layer, launch, failure, and
+ * (SHA-384 alone). Plinth's domain is "plinth"; operations: boot, initdata, policy, manifest, config, layer, launch, failure, and
  * the separator. The content of plinth events is RFC 8785 JSON. After the manifest event follows CoCo's own
  * "github.com/confidential-containers PullImage {"digest":...,"image":...}". */
 #ifndef PLINTH_TEE_EVENT_H

@@ -20,8 +20,9 @@ bool report_tdx(struct view quote, struct report *out, struct err *e) {
     struct reader td = reader_of(read_bytes(&r, size));
     read_bytes(&td, 120);
     bool debug = read_le64(&td) & 1;
-    read_bytes(&td, 8 + 4 * 48 + 3 * RTMR_SIZE); /* xfam, mrtd, the three configuration registers, RTMR0-2 */
-    struct report report = {.debug = debug};
+    read_bytes(&td, 8 + 48); /* xfam, mrtd */
+    struct report report = {.host_data = read_bytes(&td, 48), .debug = debug};
+    read_bytes(&td, 2 * 48 + 3 * RTMR_SIZE); /* mrowner, mrownerconfig, RTMR0-2 */
     report.rtmr3 = read_bytes(&td, RTMR_SIZE);
     report.report_data = read_bytes(&td, REPORT_DATA_SIZE);
     if (r.bad || td.bad) return err_set(e, ERR_FORMAT, "the quote has %zu bytes and is cut inside its body", quote.n);
@@ -36,6 +37,8 @@ bool report_snp(struct view bytes, struct report *out, struct err *e) {
     struct report report = {.debug = read_le64(&r) >> 19 & 1};
     read_bytes(&r, 0x50 - 0x10);
     report.report_data = read_bytes(&r, REPORT_DATA_SIZE);
+    read_bytes(&r, 48); /* measurement */
+    report.host_data = read_bytes(&r, 32);
     if (bytes.n != SNP_REPORT_SIZE || r.bad)
         return err_set(e, ERR_FORMAT, "the SNP report has %zu bytes instead of %u", bytes.n, SNP_REPORT_SIZE);
     if (version < 2 || version > 5)

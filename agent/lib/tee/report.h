@@ -17,6 +17,7 @@
 struct report {
     struct view report_data; /* REPORT_DATA_SIZE bytes */
     struct view rtmr3;       /* RTMR_SIZE bytes; empty on SNP */
+    struct view host_data;   /* what the host bound at launch: MRCONFIGID (48 bytes), HOST_DATA (32) */
     bool debug; /* TD attribute DEBUG (bit 0), guest policy DEBUG (bit 19): the host may read and write the guest */
 };
 
