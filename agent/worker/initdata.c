@@ -5,11 +5,11 @@
 #include "base/reader.h"
 #include "worker/confine.h"
 #include "worker/frame.h"
+#include "worker/gunzip.h"
 #include "worker/worker.h"
 
 #include <errno.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #define HEADER 16u
 
@@ -28,17 +28,21 @@ bool initdata_read(int fd, struct arena *a, struct view *text, struct err *e) {
     if (r.bad)
         return err_set(e, ERR_FORMAT, "its header says %llu bytes; the device has %zu, at most %u are taken",
                        (unsigned long long)size, n - HEADER, INITDATA_MAX);
-    z_stream z = {.next_in = (uint8_t *)(uintptr_t)packed.p,
-                  .avail_in = (uInt)packed.n,
-                  .next_out = out,
-                  .avail_out = INITDATA_MAX};
-    if (inflateInit2(&z, 16 + MAX_WBITS) != Z_OK) return err_set(e, ERR_SYSTEM, "no memory to decompress with");
-    int end = inflate(&z, Z_FINISH);
-    inflateEnd(&z);
-    if (end != Z_STREAM_END || z.avail_in || !z.total_out)
+    struct gunzip *g = gunzip_new();
+    if (!g) return err_set(e, ERR_SYSTEM, "no memory to decompress with");
+    const char *fault = NULL;
+    bool inside = true, ok = true;
+    size_t left, made;
+    n = 0;
+    do {
+        left = packed.n, made = n;
+        ok = gunzip_step(g, &packed, out, INITDATA_MAX, &n, &inside, &fault);
+    } while (ok && inside && (packed.n != left || n != made));
+    gunzip_free(g);
+    if (!ok || inside || packed.n || !n)
         return err_set(e, ERR_FORMAT, "no whole gzip of 1 to %u bytes, and nothing behind it: %s", INITDATA_MAX,
-                       z.msg ? z.msg : end == Z_STREAM_END && z.total_out ? "there is more" : "cut, empty or too long");
-    *text = view_of(out, z.total_out);
+                       fault ? fault : inside ? "cut, or too long" : n ? "there is more" : "empty");
+    *text = view_of(out, n);
     return true;
 }
 
