@@ -41,7 +41,7 @@ bool initdata_read(int fd, struct arena *a, struct view *text, struct err *e) {
     gunzip_free(g);
     if (!ok || inside || packed.n || !n)
         return err_set(e, ERR_FORMAT, "no whole gzip of 1 to %u bytes, and nothing behind it: %s", INITDATA_MAX,
-                       fault ? fault : inside ? "cut, or too long" : n ? "there is more" : "empty");
+                       !ok && fault ? fault : inside || !n ? "cut, empty or too long" : "there is more");
     *text = view_of(out, n);
     return true;
 }
