@@ -306,21 +306,15 @@ static bool write_part(struct run *r, const char *name, struct view bytes, struc
     return *out ? file_write(path, bytes, e) : arena_full(a, e);
 }
 
-static bool refuse_simulating_kernel(const struct run *r, struct arena *a, struct err *e) {
-    char release[80];
-    struct view kernel;
-    if (!file_read("kernel", r->plan.kernel, INITRD_MAX, a, &kernel, e)) return false;
-    if (!simtee_in_kernel(kernel, release)) return true;
-    err_set(e, ERR_USAGE, "the kernel %s (%s) holds a SIMULATED TEE", r->plan.kernel, release);
-    return err_mend(e, "--tee tdx or snp with --simulate DIR, or another --kernel");
-}
-
 static bool simulate(struct run *r, struct view initrd, struct arena *a, struct err *e) {
     struct simtee_made made;
     struct machine_simulation *s = &r->plan.simulation;
     const struct simtee_plan plan = {r->simulate, r->plan.cpu == CPU_SNP, r->plan.kernel, r->plan.cmdline, initrd, r->plan.host_data,
                                      view_of(r->launch, r->launch_text ? sizeof r->launch : 0), r->plan.memory_mib};
-    if (!r->simulate) return refuse_simulating_kernel(r, a, e);
+    if (!r->simulate) {
+        struct view kernel;
+        return file_read("kernel", r->plan.kernel, INITRD_MAX, a, &kernel, e) && simtee_absent(kernel, r->plan.kernel, e);
+    }
     if (!simtee_make(&plan, a, &made, e) || !write_part(r, "simtee", made.device, a, &s->device, e) ||
         !write_part(r, "ccel.table", made.ccel_table, a, &s->ccel_table, e) || !write_part(r, "ccel.log", made.ccel_log, a, &s->ccel_log, e))
         return false;

@@ -3,6 +3,7 @@
 #include "tools/file.h"
 #include "tools/options.h"
 #include "tools/result.h"
+#include "tools/simtee.h"
 #include "tools/uki.h"
 
 #include <unistd.h>
@@ -33,6 +34,7 @@ static bool make(const struct command *c, struct arena *a, struct view *image, s
     return arena_make(a, UKI_ARENA, e) &&
            file_read("stub", c->stub ? c->stub : UKI_STUB, UKI_FILE_MAX, a, &parts.stub, e) &&
            file_read("kernel", c->kernel, UKI_FILE_MAX, a, &parts.linux_, e) &&
+           simtee_absent(parts.linux_, c->kernel, e) &&
            file_read("initrd", c->initrd, UKI_FILE_MAX, a, &parts.initrd, e) &&
            optional_file("os-release", c->osrel, a, &parts.osrel, e) && uki_build(&parts, a, image, e) &&
            file_write(c->path, *image, e);

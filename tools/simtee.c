@@ -151,6 +151,24 @@ static bool put(uint8_t *at, size_t size, struct view value, const char *option,
     return true;
 }
 
+/* Linux boot protocol: "HdrS" at 0x202, kernel_version at 0x20e counted from 0x200. */
+static bool simtee_in_kernel(struct view kernel, char out[static 80]) {
+    struct reader r = reader_of(view_skip(kernel, 0x202));
+    out[0] = 0;
+    if (!view_is(read_bytes(&r, 4), "HdrS")) return false;
+    read_bytes(&r, 8);
+    struct view version = view_skip(kernel, 0x200u + read_le16(&r)), release = view_cut(&version, ' ', NULL);
+    if (r.bad || !view_to_str(view_first(release, 79), out, 80)) return false;
+    return strstr(out, "SIMULATED-TEE") != NULL;
+}
+
+bool simtee_absent(struct view kernel, const char *path, struct err *e) {
+    char release[80];
+    if (!simtee_in_kernel(kernel, release)) return true;
+    err_set(e, ERR_USAGE, "the kernel %s (%s) holds a SIMULATED TEE", path, release);
+    return err_mend(e, "plinth run --tee tdx or snp with --simulate DIR, or another --kernel");
+}
+
 bool simtee_make(const struct simtee_plan *plan, struct arena *a, struct simtee_made *out, struct err *e) {
     char path[4096], release[80];
     struct view kernel, file;
@@ -175,15 +193,4 @@ bool simtee_make(const struct simtee_plan *plan, struct arena *a, struct simtee_
         return false;
     *out = made;
     return true;
-}
-
-/* Linux boot protocol: "HdrS" at 0x202, kernel_version at 0x20e counted from 0x200. */
-bool simtee_in_kernel(struct view kernel, char out[static 80]) {
-    struct reader r = reader_of(view_skip(kernel, 0x202));
-    out[0] = 0;
-    if (!view_is(read_bytes(&r, 4), "HdrS")) return false;
-    read_bytes(&r, 8);
-    struct view version = view_skip(kernel, 0x200u + read_le16(&r)), release = view_cut(&version, ' ', NULL);
-    if (r.bad || !view_to_str(view_first(release, 79), out, 80)) return false;
-    return strstr(out, "SIMULATED-TEE") != NULL;
 }

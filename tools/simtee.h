@@ -38,7 +38,7 @@ struct simtee_made {
  * is no bzImage with an EFI stub, `host_data` or `launch` of another length. */
 bool simtee_make(const struct simtee_plan *plan, struct arena *a, struct simtee_made *out, struct err *e);
 
-/* True when the kernel's release says that it holds a simulated TEE; false also for what is no bzImage. The release goes to `out`. */
-bool simtee_in_kernel(struct view kernel, char out[static 80]);
+/* ERR_USAGE when the kernel's release says that it holds a simulated TEE: it is for plinth run --simulate alone. `path` is for the text. */
+bool simtee_absent(struct view kernel, const char *path, struct err *e);
 
 #endif

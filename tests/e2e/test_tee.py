@@ -139,3 +139,10 @@ def test_refused(plinth, sim, image_policy, why, tmp_path):  # noqa: F811
     assert m.result.status == 1, (m.result.out, m.result.err, m.console[-3000:])
     assert all(r.lower() in m.result.err.lower() for r in reasons), m.result.err
     assert "probe." not in m.console, "something of the image ran"
+
+
+def test_uki_without_simulation(plinth, sim, tmp_path):  # noqa: F811
+    """A unified image is what people ship: none is made of a kernel that holds the simulation."""
+    out = tmp_path / "out.efi"
+    r = plinth.run("uki", "--kernel", sim[0], "--initrd", "/dev/null", "--cmdline", "quiet", "-o", out)
+    assert r.status == 2 and "holds a SIMULATED TEE" in r.err and not out.exists()
