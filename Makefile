@@ -1,4 +1,5 @@
-# Plinth: `make` builds build/init (the agent, PID 1), build/initrd.img (agent and CA bundle) and build/plinth (the host tool).
+# Plinth: `make` builds build/init (the agent, PID 1), build/initrd.img (agent and CA bundle) and build/plinth (the host tool,
+# with build/plinth-verify, which it starts to judge evidence).
 #
 #   make                  all three; packages that are missing are installed (root or sudo -n), else the command is printed;
 #                         INFLATE=zlib links zlib for gzip layers instead of ISA-L
@@ -44,7 +45,9 @@ TEE    := $(sort $(wildcard agent/lib/tee/*.c))
 SYS    := $(sort $(wildcard agent/sys/*.c))
 WORKER := $(filter-out agent/worker/gunzip_%.c,$(sort $(wildcard agent/worker/*.c))) agent/worker/gunzip_$(INFLATE).c
 STEP   := $(sort $(wildcard agent/step/*.c))
-TOOLS  := $(sort $(wildcard tools/*.c tools/*/*.c))
+# The host tool; what judges evidence, and libcrypto with it, is a program of its own that the tool starts (tools/verifier.c).
+APPRAISE := $(sort $(wildcard tools/appraise/*.c tools/cmd_verify*.c tools/given.c tools/reference_fetch.c))
+TOOLS    := $(filter-out $(APPRAISE) tools/verifier.c,$(sort $(wildcard tools/*.c tools/*/*.c)))
 
 # What PID 1 and its workers are made of: this list, and no other, is what `make size` counts as trusted.
 PLINTH := $(BASE) $(FORMAT) $(CRYPTO) $(OCI) $(TRUST) $(TEE) $(SYS) $(WORKER) $(STEP)
@@ -133,26 +136,30 @@ comma    := ,
 OBJ      = $(patsubst %.c,build/$(1)/%.o,$(2))
 CA       := /etc/ssl/certs/ca-certificates.crt
 
-all: build/init build/plinth build/initrd.img
+all: build/init build/plinth build/plinth-verify build/initrd.img
 
 build/init.full: $(call OBJ,obj,$(AGENT))
 	@echo "  LINK    $@"
 	@$(call LINK)
 
-build/plinth.full: $(call OBJ,obj,$(PLINTH) $(TOOLS))
+build/plinth.full: $(call OBJ,obj,$(PLINTH) $(TOOLS) tools/verifier.c)
+	@echo "  LINK    $@"
+	@$(call LINK)
+
+build/plinth-verify.full: $(call OBJ,obj,$(PLINTH) $(TOOLS) $(APPRAISE))
 	@echo "  LINK    $@"
 	@$(call LINK,$(TOOL_LIBS))
 
 # The symbols stay beside, in *.full.
-build/init build/plinth: build/%: build/%.full
+build/init build/plinth build/plinth-verify: build/%: build/%.full
 	@strip -s -R .comment -o $@ $<
 
 # For `make bench`: what checking costs. See the source; never installed.
 build/bench/plinth-noverify: LDFLAGS += $(patsubst %,-Wl$(comma)--wrap=%,main hash_update digest_eq sig_verify)
-build/bench/plinth-noverify: $(call OBJ,obj,$(PLINTH) $(TOOLS) tests/bench/noverify.c)
+build/bench/plinth-noverify: $(call OBJ,obj,$(PLINTH) $(TOOLS) tools/verifier.c tests/bench/noverify.c)
 	@mkdir -p $(@D)
 	@echo "  LINK    $@"
-	@$(call LINK,$(TOOL_LIBS))
+	@$(call LINK)
 
 build/initrd.img: build/plinth build/init $(CA)
 	@echo "  INITRD  $@"
@@ -163,7 +170,7 @@ build/inflate: FORCE
 	@mkdir -p $(@D)
 	@echo '$(INFLATE)' | cmp -s - $@ || echo '$(INFLATE)' > $@
 
-build/init.full build/plinth.full build/host/libplinth.a build/fuzz/libplinth.a: build/inflate
+build/init.full build/plinth.full build/plinth-verify.full build/host/libplinth.a build/fuzz/libplinth.a: build/inflate
 
 # The only object that knows version and date: a new commit compiles this and nothing else.
 build/version: FORCE
@@ -182,7 +189,7 @@ build/obj/%.o: %.c Makefile build/deps.mk
 
 UNIT_PROGRAMS := $(patsubst %.c,build/host/%,$(UNIT))
 FUZZ_PROGRAMS := $(patsubst %.c,build/fuzz/%,$(FUZZ))
-LIB_SOURCES   := $(PLINTH) $(filter-out tools/plinth.c,$(TOOLS))
+LIB_SOURCES   := $(PLINTH) $(filter-out tools/plinth.c,$(TOOLS)) $(APPRAISE)
 
 build/host/%.o: %.c Makefile build/deps-host.mk
 	@mkdir -p $(@D)
@@ -253,7 +260,7 @@ size:
 		code=$$(for f; do gcc -fpreprocessed -dD -E -P -x c "$$f" 2>/dev/null; done | grep -c '[^[:space:]]'); \
 		printf '%-24s %8d %8d\n' "$$d" "$$code" $$(cat "$$@" | wc -l); \
 	done | awk '{ print; code += $$2; lines += $$3 } END { printf "%-24s %8d %8d\n", "total", code, lines }'
-	@for f in build/init build/initrd.img build/plinth; do \
+	@for f in build/init build/initrd.img build/plinth build/plinth-verify; do \
 		[ ! -e $$f ] || printf '%-24s %8d bytes\n' $$f $$(stat -c %s $$f); \
 	done
 
@@ -262,6 +269,7 @@ size:
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/plinth $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 755 build/plinth $(DESTDIR)$(PREFIX)/bin/plinth
+	install -m 755 build/plinth-verify $(DESTDIR)$(PREFIX)/lib/plinth/plinth-verify
 	install -m 755 build/init $(DESTDIR)$(PREFIX)/lib/plinth/init
 	install -m 644 build/initrd.img $(DESTDIR)$(PREFIX)/lib/plinth/initrd.img
 	install -m 644 tools/plinth.1 $(DESTDIR)$(PREFIX)/share/man/man1/plinth.1

@@ -27,7 +27,7 @@ for folder in "$work/a" "$work/second/longer-name/b"; do
 done
 
 bad=0
-for f in init plinth initrd.img; do
+for f in init plinth plinth-verify initrd.img; do
     if cmp "$work/a/tree/build/$f" "$work/second/longer-name/b/tree/build/$f"; then
         printf 'repro: %-12s same bytes  sha256:%s\n' "$f" "$(sha256sum < "$work/a/tree/build/$f" | cut -d' ' -f1)"
     else

@@ -61,3 +61,15 @@ bool file_write(const char *path, struct view bytes, struct err *e) {
     unlink(temporary);
     return err_in(e, "writing %s", path);
 }
+
+bool file_beside(const char *name, char out[static FILE_BESIDE_MAX], struct err *e) {
+    char self[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n < 0) return err_sys(e, "where is this program? /proc/self/exe");
+    self[n] = 0;
+    *strrchr(self, '/') = 0;
+    snprintf(out, FILE_BESIDE_MAX, "%s/%s", self, name);
+    if (access(out, R_OK) < 0) snprintf(out, FILE_BESIDE_MAX, "%s/../lib/plinth/%s", self, name);
+    if (access(out, R_OK) < 0) snprintf(out, FILE_BESIDE_MAX, "%s/%s", self, name);
+    return true;
+}

@@ -6,6 +6,8 @@
 #include "base/err.h"
 #include "base/view.h"
 
+#include <limits.h>
+
 /* The whole of `path`, at most `max` bytes, into `a`. ERR_USAGE when it cannot be opened, is a directory or too large ("the policy FILE:
  * ..." with `what`); ERR_SYSTEM when reading fails. */
 bool file_read(const char *what, const char *path, size_t max, struct arena *a, struct view *out, struct err *e);
@@ -14,5 +16,9 @@ bool file_read(const char *what, const char *path, size_t max, struct arena *a, 
 bool file_write(const char *path, struct view bytes, struct err *e);
 /* All bytes to a descriptor. */
 bool file_put(int fd, struct view bytes, struct err *e);
+
+#define FILE_BESIDE_MAX (PATH_MAX + 64u)
+/* Where `make` (beside this program) or `make install` (../lib/plinth) put a file of ours; beside this program when it is nowhere. */
+bool file_beside(const char *name, char out[static FILE_BESIDE_MAX], struct err *e);
 
 #endif

@@ -67,23 +67,10 @@ static bool add_skeleton(struct tree *t, struct err *e) {
     return true;
 }
 
-/* Where `make` (beside this program) or `make install` (../lib/plinth) put the agent. */
-static bool default_agent(char *out, size_t size, struct err *e) {
-    char self[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n < 0) return err_sys(e, "where is this program? /proc/self/exe");
-    self[n] = 0;
-    *strrchr(self, '/') = 0;
-    snprintf(out, size, "%s/init", self);
-    if (access(out, R_OK) < 0) snprintf(out, size, "%s/../lib/plinth/init", self);
-    if (access(out, R_OK) < 0) snprintf(out, size, "%s/init", self);
-    return true;
-}
-
 static bool add_agent(struct tree *t, const char *path, struct err *e) {
-    char usual[PATH_MAX + 32];
+    char usual[FILE_BESIDE_MAX];
     struct view bytes;
-    if (!path && !default_agent(usual, sizeof usual, e)) return false;
+    if (!path && !file_beside("init", usual, e)) return false;
     if (!file_read("agent", path ? path : usual, FILE_MAX, t->a, &bytes, e))
         return err_mend(e, "--agent FILE names the program that becomes /init; `make` builds it beside plinth");
     return add_file(t, "init", 0755, bytes, e);
