@@ -20,7 +20,7 @@ static const struct command {
     {"check", "verify an image's signatures, manifest and config; unpack nothing", cmd_check},
     {"policy", "convert a containers-policy.json(5) into a policy", cmd_policy},
     {"initrd", "make the reproducible initramfs: agent, policy, CA bundle, kernel modules", cmd_initrd},
-    {"run", "boot it all under QEMU with a virtual TPM, and fetch the evidence", cmd_run},
+    {"run", "boot it all under QEMU, and fetch the evidence", cmd_run},
     {"uki", "make one EFI file of kernel, initramfs and command line", cmd_uki},
     {"verify", "appraise the evidence of a machine against reference values, offline", cmd_verify},
     {"verify-quote", "appraise one hardware quote, offline", cmd_verify_quote},
