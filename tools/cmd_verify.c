@@ -3,6 +3,7 @@
 #include "tools/file.h"
 #include "tools/given.h"
 #include "tools/options.h"
+#include "tools/reference_fetch.h"
 
 #include <stdio.h>
 
@@ -13,6 +14,7 @@ static struct request { /* large */
     struct collateral given;
     struct evidence_document document;
     struct reference reference;
+    struct reference_published published;
     struct verification v;
     struct option_list allow, statuses;
     struct result out;
@@ -21,7 +23,7 @@ static struct request { /* large */
 } r;
 
 struct texts {
-    const char *reference, *nonce, *trust, *at, *evaluation;
+    const char *reference, *policy, *nonce, *trust, *at, *evaluation;
 };
 
 /* The policy of the reference and the options say the same things: both count. */
@@ -43,18 +45,44 @@ static void drop_unknown(struct option_list *list, size_t from) {
     list->count = kept;
 }
 
+/* What is published beside an image is for that image, unless it says otherwise. */
+static bool load_published(const struct texts *t, struct err *e) {
+    struct reference_published *p = &r.published;
+    char list[DIGEST_TEXT_SIZE + 5];
+    if (!reference_fetch(t->reference, t->policy, &r.arena, p, e)) return false;
+    if (!reference_take(p->predicate, p->statement, &r.arena, &r.reference, e)) {
+        if (e->kind == ERR_USAGE) e->kind = ERR_FORMAT; /* not this user's fault */
+        err_mend(e, "attest what make reference or plinth measure --json wrote");
+        return err_in(e, "published reference, signed by %s", p->signers);
+    }
+    if (r.reference.images) return true;
+    snprintf(list, sizeof list, "[\"%s\"]", p->manifest);
+    struct view images = arena_copy(&r.arena, view_str(list));
+    return images.p ? json_parse(images, &r.arena, &r.reference.images, e) : arena_full(&r.arena, e);
+}
+
+static bool load_reference(const struct texts *t, struct err *e) {
+    struct view text;
+    if (reference_is_published(t->reference)) return load_published(t, e);
+    if (t->policy) {
+        err_set(e, ERR_USAGE, "--policy says who may sign published reference values; %.300s is a file", t->reference);
+        return err_mend(e, "leave --policy out, or name an image: --reference docker://HOST/REPOSITORY:TAG");
+    }
+    return file_read("reference", t->reference, REFERENCE_FILE_MAX, &r.arena, &text, e) &&
+           reference_read(text, &r.arena, &r.reference, e);
+}
+
 static bool load(const struct texts *t, const char *path, const struct option_list *certs, struct err *e) {
     struct appraisal *a = &r.v.quote;
     struct view text;
     if (!t->reference) {
-        err_set(e, ERR_USAGE, "--reference FILE is missing");
+        err_set(e, ERR_USAGE, "--reference FILE (or IMAGE) is missing");
         return err_mend(e, "make reference and plinth measure write one; man plinth describes it");
     }
     if (!arena_make(&r.arena, ARENA_SIZE, e) || !given_moment(t->at, &a->at, e) ||
         !given_hex("--nonce", t->nonce, 1, EVIDENCE_NONCE_MAX, r.nonce, &r.v.nonce, e) ||
         !option_number("--tcb-evaluation", t->evaluation, 1, UINT32_MAX, &a->evaluation_min, e) ||
-        !file_read("reference", t->reference, REFERENCE_FILE_MAX, &r.arena, &text, e) ||
-        !reference_read(text, &r.arena, &r.reference, e) || !given_root(t->trust, &r.arena, &a->trust, &r.given, e))
+        !load_reference(t, e) || !given_root(t->trust, &r.arena, &a->trust, &r.given, e))
         return false;
     if (!a->trust.count) a->trust = r.reference.roots;
     if (r.reference.has_tcb_minimum) a->tcb_min = view_of(r.reference.tcb_minimum, 8);
@@ -108,9 +136,17 @@ static int report(const struct err *e, bool json, int status) {
     if (json) {
         result_begin(&r.out, e);
         checks_write(&r.v.quote.checks, &r.out);
+        if (r.published.manifest[0]) {
+            result_open(&r.out, "published", '{');
+            result_text(&r.out, "image", r.published.manifest);
+            result_text(&r.out, "signers", r.published.signers);
+            result_close(&r.out, '}');
+        }
         if (r.appraised) verify_write(&r.v, e, &r.out);
         return result_end(&r.out, status);
     }
+    if (r.published.manifest[0])
+        printf("published  reference values signed by %s for %s\n", r.published.signers, r.published.manifest);
     if (r.appraised) verify_print(&r.v, e);
     return fflush(stdout) ? 3 : status;
 }
@@ -121,8 +157,12 @@ int cmd_verify(int argc, char **argv) {
     bool json = false, allow_missing = false;
     const struct option options[] = {
         {"--reference", "FILE",
-         "reference values and appraisal policy: what make reference or plinth measure --json wrote, or your own",
+         "reference values and appraisal policy: what make reference or plinth measure --json wrote, or your own;\n"
+         "or an image (docker://..., oci:...) beside which its publisher keeps them, signed: with --policy",
          .text = &t.reference},
+        {"--policy", "FILE",
+         "with an image for --reference: whose reference values count (attestations of " REFERENCE_PREDICATE ")",
+         .text = &t.policy},
         {"--nonce", "HEX", "the nonce that was asked for; without it the evidence may be old, and the verdict says so",
          .text = &t.nonce},
         {"--certs", "FILE",
@@ -144,7 +184,7 @@ int cmd_verify(int argc, char **argv) {
     const struct usage usage = {
         "verify",
         "EVIDENCE",
-        "Appraises evidence of a machine against reference values, offline: quote, logs, registers, policy.",
+        "Appraises evidence of a machine against reference values: quote, logs, registers, policy.",
         1,
         1,
         options};

@@ -66,6 +66,18 @@ def test_printed(published):
         assert text in out, out
 
 
+def test_reference_values(plinth, folder):
+    """What to expect of a machine with this image lies beside it, signed by the auditor; recorded evidence of another is not that."""
+    evidence = os.path.join(ROOT, "tests", "unit", "vectors", "evidence", "tpm.json")
+    r = plinth.run("verify", "--reference", image(folder), "--policy", os.path.join(folder, "verifier.json"), "--allow", "ak-known", "--json", evidence)
+    assert r.status == 1 and r.json["reason"].startswith("reference-values: tpm: PCR "), (r.out, r.err)
+    assert r.json["published"] == {"image": load(folder, "check.json")["manifest"], "signers": "'auditor'"}
+    by_builder = load(folder, "verifier.json")
+    by_builder["attestations"][1]["keys"] = by_builder["signatures"]["keys"][:1]
+    r = plinth.run("verify", "--reference", image(folder), "--policy", plinth.policy(by_builder), "--json", evidence)
+    assert r.status == 1 and "0 of 1 required attestations urn:plinth:reference:v1" in r.json["reason"], (r.out, r.err)
+
+
 def test_sbom(folder):
     """Every package of the image is in it, at its version."""
     with open(os.path.join(folder, "packages")) as f:

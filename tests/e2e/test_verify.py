@@ -13,6 +13,7 @@ import pytest
 from conftest import ROOT
 from image import Image, policy, tar
 from test_boot import ca, kernel, probe, probe_image, registry, run, serve  # noqa: F401
+from test_trust import Vouched, member as key_of
 
 VECTORS = os.path.join(ROOT, "tests", "unit", "vectors", "evidence")
 CMDLINE = "console=ttyS0 panic=-1 quiet"  # what plinth run gives a kernel
@@ -93,7 +94,8 @@ def snp(plinth, tmp_path):
 # ---- by booting ----
 
 def test_boot_measured_and_verified(plinth, keys, kernel, ca, registry, probe, tmp_path):  # noqa: F811
-    image = probe_image(probe).sign(keys["builder"])
+    image = probe_image(probe, kind=Vouched).tag(keys["builder"])
+    image.write(tmp_path)  # its signature among the manifests
     name = serve(image, registry, tmp_path / "layout")
     with open(ca.pem) as f:
         policy_path = plinth.policy(policy(keys["builder"], image=name, registry={"ca": f.read()}, tee=["tpm"]))
@@ -124,6 +126,12 @@ def test_boot_measured_and_verified(plinth, keys, kernel, ca, registry, probe, t
     assert result["register"]["sha256"] == case.evidence["pcrs"]["sha256"]["15"] == predicted.json["sha256"]["15"]
     with open(policy_path, "rb") as f:
         assert result["policy"] == "sha256:" + hashlib.sha256(f.read()).hexdigest()
+    # Signed and kept beside the image, it needs no word about which image is meant.
+    image.attest(keys["auditor"], "urn:plinth:reference:v1", predicted.json)
+    published = policy(keys["builder"], attestations=[{"predicateType": "urn:plinth:reference:v1", "keys": [key_of(keys["auditor"])]}])
+    r = plinth.run("verify", "--reference", image.write(tmp_path), "--policy", plinth.policy(published), "--nonce", nonce, "--allow", "ak-known", "--json", evidence)
+    assert r.status == 0 and r.json["published"] == {"image": image.digest, "signers": "'auditor'"}, (r.out, r.err)
+    assert check(r.json, "image")["detail"] == f"{image.digest} is one of policy.images"
     # So is what make reference writes: one of its sets is this machine's.
     env = {**os.environ, "KERNEL": vmlinuz, "INITRD": str(initrd), "POLICY": policy_path, "IMAGE": f"oci:{tmp_path / 'layout'}:v", "FIRMWARE_TDX": "",
            "FIRMWARE_SNP": "", "OUT": str(tmp_path)}

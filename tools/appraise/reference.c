@@ -188,15 +188,13 @@ static bool read_policy(struct run *run, const json *o, struct err *e) {
     return true;
 }
 
-bool reference_read(struct view text, struct arena *a, struct reference *out, struct err *e) {
-    static const char *const names[] = {"tpm", "tdx", "snp", "policy", "inputs", "version", "made_by", NULL};
+bool reference_take(const json *o, struct view text, struct arena *a, struct reference *out, struct err *e) {
+    static const char *const names[] = {"tpm", "tdx", "snp", "policy", "inputs", "version", "made_by", "created", NULL};
     struct run run = {.a = a, .out = arena_alloc(a, sizeof *out)};
-    const json *o, *version, *policy;
+    const json *version, *policy;
     uint64_t number = 1;
     if (!run.out || !(run.out->sets = arena_alloc(a, REFERENCE_SETS_MAX * sizeof *run.out->sets)))
         return arena_full(a, e);
-    if (text.n > REFERENCE_FILE_MAX) return err_set(e, ERR_USAGE, "reference: more than %u bytes", REFERENCE_FILE_MAX);
-    if (!json_parse(text, a, &o, e)) return e->kind = ERR_USAGE, err_in(e, "reference");
     if (!json_is_object(o)) return err_set(e, ERR_USAGE, "reference: a JSON object is wanted");
     hash_once(HASH_SHA256, text, run.out->sha256);
     run.out->pcr = PLINTH_PCR;
@@ -217,6 +215,13 @@ bool reference_read(struct view text, struct arena *a, struct reference *out, st
     }
     *out = *run.out;
     return true;
+}
+
+bool reference_read(struct view text, struct arena *a, struct reference *out, struct err *e) {
+    const json *o;
+    if (text.n > REFERENCE_FILE_MAX) return err_set(e, ERR_USAGE, "reference: more than %u bytes", REFERENCE_FILE_MAX);
+    if (!json_parse(text, a, &o, e)) return e->kind = ERR_USAGE, err_in(e, "reference");
+    return reference_take(o, text, a, out, e);
 }
 
 /* ---- comparing ---- */

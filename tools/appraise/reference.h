@@ -1,7 +1,11 @@
 /* reference: what a relying party expects: reference values and appraisal policy (RFC 9334 sections 8.3 and 8.5), as
  * one JSON file.
  *
- *   {"tpm": VALUES, "tdx": VALUES, "snp": VALUES, "policy": {..}, "inputs": .., "version": 1, "made_by": ".."}
+ *   {"tpm": VALUES, "tdx": VALUES, "snp": VALUES, "policy": {..}, "inputs": .., "version": 1, "made_by": "..",
+ *    "created": ".."}
+ *
+ * created (RFC 3339) has no meaning here: a relying party may ask it of signed ones, not to be given old ones
+ * (attestations[].require).
  *
  * VALUES is one set of values as `plinth measure` prints them, or an array of sets, or an object that gives sets names
  * ({"uki": .., "direct": {"qemu >= 10": .., ..}}): alternatives, any one of which will do, as a whole. What `plinth
@@ -67,6 +71,8 @@ struct reference {
 
 /* ERR_USAGE naming the member. `text` and `a` outlive `out`. */
 bool reference_read(struct view text, struct arena *a, struct reference *out, struct err *e);
+/* The same of an object that was parsed already, part of `text`, which out->sha256 is then that of. NULL is no object. */
+bool reference_take(const json *o, struct view text, struct arena *a, struct reference *out, struct err *e);
 
 /* `have` against the value at a JSON Pointer of a set, or at `also`, where there is a second name. */
 enum reference_match { REFERENCE_SILENT, REFERENCE_SAME, REFERENCE_DIFFERS };
