@@ -178,7 +178,7 @@ static bool layout_blob(void *state, struct view digest, uint64_t size,
     return ok;
 }
 
-const struct source_ops layout_ops = {layout_open, layout_manifest, layout_referrers, layout_blob, NULL};
+const struct source_ops layout_ops = {layout_open, layout_manifest, layout_referrers, layout_blob, NULL, NULL};
 
 int layout_main(void) {
     struct layout l = {0};

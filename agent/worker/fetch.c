@@ -5,9 +5,12 @@
 #include "worker/confine.h"
 #include "worker/signatures.h"
 
+#include <poll.h>
+
 /* Two manifests of 4 MiB and their JSON trees; with a document of signatures.c within the worker's limit (confine.c).
  * Pages are touched only when used. */
 #define REQUEST_ARENA (40u << 20)
+#define IDLE_MS 1000 /* connections are kept so long between requests */
 
 struct session {
     const struct source_ops *ops;
@@ -145,6 +148,12 @@ static bool begin(struct session *s, struct frame *request, struct arena *keep, 
     return ok;
 }
 
+static bool next_request(struct session *s, struct frame *request, struct err *e) {
+    struct pollfd p = {WORKER_CONTROL, POLLIN, 0};
+    if (s->ops->idle && poll(&p, 1, IDLE_MS) == 0) s->ops->idle(s->state);
+    return frame_receive(WORKER_CONTROL, s->frame.p, s->frame.size, 0, request, e);
+}
+
 int fetch_main(int role, const struct source_ops *ops, void *state) {
     struct session s = {.ops = ops, .state = state, .statements = STATEMENTS_MAX};
     struct arena keep = {0};
@@ -160,7 +169,7 @@ int fetch_main(int role, const struct source_ops *ops, void *state) {
         arena_drop(&s.arena);
         ok = answered ? fetch_send(FRAME_END, writer_view(&s.end), (struct view){0}, &ignored)
                       : frame_send_error(WORKER_CONTROL, &e, &ignored);
-        ok = ok && frame_receive(WORKER_CONTROL, s.frame.p, s.frame.size, 0, &request, &ignored);
+        ok = ok && next_request(&s, &request, &ignored);
     }
     return 0;
 }

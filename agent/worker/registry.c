@@ -562,8 +562,13 @@ static bool registry_connect(void *state, struct err *e) {
     return false;
 }
 
+static void registry_idle(void *state) {
+    struct registry *r = state;
+    for (size_t i = 0; i < 2; i++) connection_close(&r->connections[i]);
+}
+
 const struct source_ops registry_ops = {registry_open, registry_manifest, registry_referrers, registry_blob,
-                                        registry_connect};
+                                        registry_connect, registry_idle};
 
 bool registry_make(void (*note_text)(const char *text), void **state, struct err *e) {
     struct arena a;

@@ -29,6 +29,8 @@ struct source_ops {
                  bool (*sink)(void *sink_state, struct view bytes, struct err *e), void *sink_state, struct err *e);
     /* Makes what the first request would have to wait for anyway; may be NULL. */
     bool (*connect)(void *state, struct err *e);
+    /* Nothing was asked for a while: whoever serves one connection at a time shall get to the other worker's. May be NULL. */
+    void (*idle)(void *state);
 };
 
 /* The fetch worker's loop: confines itself with `role`, then answers requests until the socket closes.
