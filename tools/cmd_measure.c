@@ -278,14 +278,9 @@ static bool read_guest(const struct command *c, struct snp_guest *g, struct err 
     return err_mend(e, "--vcpu-sig HEX takes CPUID Fn0000_0001 EAX");
 }
 
-static bool read_id(const char *name, const char *hex, uint8_t out[static 16], struct err *e) {
-    return !hex || hex_decode(view_str(hex), out, 16) ||
-           err_set(e, ERR_USAGE, "%s: not 32 lower-case hex digits", name);
-}
-
 static bool sign(struct command *c, struct err *e) {
     struct id_block block = {.policy = 0x30000};
-    struct view id_key, author_key = {0};
+    struct view id_key, author_key = {0}, same;
     uint64_t svn = 0;
     if (!c->id_key_path)
         return (!c->id_block_path && !c->id_auth_path && !c->author_key_path) ||
@@ -294,8 +289,8 @@ static bool sign(struct command *c, struct err *e) {
         return err_set(e, ERR_USAGE, "--id-block-key goes with --id-block FILE and --id-auth FILE");
     if (!read_hex_number("--guest-policy", c->guest_policy, &block.policy, e) ||
         !option_number("--guest-svn", c->svn_text, 0, UINT32_MAX, &svn, e) ||
-        !read_id("--family-id", c->family_id, block.family_id, e) ||
-        !read_id("--image-id", c->image_id, block.image_id, e))
+        !option_hex("--family-id", c->family_id, 16, 16, block.family_id, &same, e) ||
+        !option_hex("--image-id", c->image_id, 16, 16, block.image_id, &same, e))
         return false;
     if (!(block.policy >> 17 & 1))
         return err_set(e, ERR_USAGE, "--guest-policy 0x%llx: bit 17 must be set", (unsigned long long)block.policy);

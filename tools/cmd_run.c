@@ -40,10 +40,9 @@ struct run {
     const char *memory, *cpus, *timeout_text, *simulate, *host_data_text, *launch_text;
     bool keep, json;
 
-    uint8_t host_data[48], launch[48];
+    uint8_t host_data[48], launch[48], nonce_bytes[NONCE_MAX];
+    struct view launch_digest, nonce; /* of those; launch_digest may be empty */
     struct view initdata; /* the text */
-    uint8_t nonce[NONCE_MAX];
-    size_t nonce_n;
     uint64_t timeout_s;
     struct machine machine;
     int console, signals;
@@ -81,7 +80,7 @@ static bool send_nonce(struct run *r, struct err *e) {
     uint8_t line[NONCE_MAX * 2 + 16];
     struct writer w = writer_of(line, sizeof line);
     write_text(&w, "nonce ");
-    write_hex(&w, view_of(r->nonce, r->nonce_n));
+    write_hex(&w, r->nonce);
     write_u8(&w, '\n');
     return file_put(r->machine.attest, writer_view(&w), e);
 }
@@ -208,12 +207,6 @@ static bool find_kernel(struct run *r, struct arena *a, struct err *e) {
     return err_mend(e, "`qemu/parts stock-kernel` fetches Debian's and prints its path; --kernel FILE names it");
 }
 
-/* NULL: nothing given. */
-static bool read_hex(const char *option, const char *text, uint8_t *out, size_t size, struct err *e) {
-    struct view hex = text ? view_str(text) : (struct view){0};
-    return !text || (hex.n == 2 * size && hex_decode(hex, out, size)) || err_set(e, ERR_USAGE, "%s %s: not %zu bytes in lower-case hex", option, text, size);
-}
-
 static bool read_tee(struct run *r, struct err *e) {
     struct view with = view_str(r->tee ? r->tee : "tpm"), first = view_cut(&with, ',', NULL);
     r->plan.cpu = view_is(first, "tdx") ? CPU_TDX : view_is(first, "snp") ? CPU_SNP : CPU_PLAIN;
@@ -224,10 +217,10 @@ static bool read_tee(struct run *r, struct err *e) {
         return err_set(e, ERR_USAGE, "%s goes with --tee tdx or snp", r->simulate ? "--simulate" : "--host-data");
     if (r->launch_text && !r->simulate) return err_set(e, ERR_USAGE, "--launch-digest goes with --simulate: real hardware computes it");
     size_t host_data_n = r->plan.cpu == CPU_TDX ? 48 : 32;
-    if (!read_hex("--host-data", r->host_data_text, r->host_data, host_data_n, e) || !read_hex("--launch-digest", r->launch_text, r->launch, 48, e))
+    if (!option_hex("--host-data", r->host_data_text, host_data_n, host_data_n, r->host_data, &r->plan.host_data, e) ||
+        !option_hex("--launch-digest", r->launch_text, 48, 48, r->launch, &r->launch_digest, e))
         return false;
     r->plan.simulated = r->simulate != NULL;
-    r->plan.host_data = view_of(r->host_data, r->host_data_text ? host_data_n : 0);
     if (r->plan.cpu == CPU_PLAIN || r->simulate) return true;
     if (!machine_host_has(r->plan.cpu, e)) return err_mend(e, "--simulate DIR stands in for it, for tests; it is NOT A TEE");
     if (!r->plan.firmware) return err_set(e, ERR_USAGE, "--tee %s needs --firmware FILE: an OVMF made for it", r->tee);
@@ -248,12 +241,9 @@ static bool read_options(struct run *r, struct err *e) {
     if (!option_number("--memory", r->memory, 128, 1u << 20, &r->plan.memory_mib, e)) return false;
     if (!option_number("--cpus", r->cpus, 1, 255, &r->plan.cpus, e)) return false;
     if (!option_number("--timeout", r->timeout_text, 1, 86400, &r->timeout_s, e)) return false;
-    struct view hex = r->nonce_text ? view_str(r->nonce_text) : (struct view){0};
-    r->nonce_n = r->nonce_text ? hex.n / 2 : 32;
-    if (!r->nonce_text) return getrandom(r->nonce, 32, 0) == 32 || err_sys(e, "getrandom");
-    if (r->nonce_n == 0 || r->nonce_n > NONCE_MAX || !hex_decode(hex, r->nonce, r->nonce_n))
-        return err_set(e, ERR_USAGE, "--nonce %s: not 1 to %u bytes in lower-case hex", r->nonce_text, NONCE_MAX);
-    return true;
+    r->nonce = view_of(r->nonce_bytes, 32);
+    if (!r->nonce_text) return getrandom(r->nonce_bytes, 32, 0) == 32 || err_sys(e, "getrandom");
+    return option_hex("--nonce", r->nonce_text, 1, NONCE_MAX, r->nonce_bytes, &r->nonce, e);
 }
 
 /* Its digest becomes what the host binds at launch, unless --host-data says otherwise. */
@@ -310,7 +300,7 @@ static bool simulate(struct run *r, struct view initrd, struct arena *a, struct 
     struct simtee_made made;
     struct machine_simulation *s = &r->plan.simulation;
     const struct simtee_plan plan = {r->simulate, r->plan.cpu == CPU_SNP, r->plan.kernel, r->plan.cmdline, initrd, r->plan.host_data,
-                                     view_of(r->launch, r->launch_text ? sizeof r->launch : 0), r->plan.memory_mib};
+                                     r->launch_digest, r->plan.memory_mib};
     if (!r->simulate) {
         struct view kernel;
         return file_read("kernel", r->plan.kernel, INITRD_MAX, a, &kernel, e) && simtee_absent(kernel, r->plan.kernel, e);
@@ -375,7 +365,7 @@ static int report(struct run *r, const struct err *e, int status) {
         result_begin(&result, e);
         result_text(&result, "tee", tee_name(r));
         result_text(&result, "simulated", r->simulate ? "SIMULATED, NOT A TEE" : NULL);
-        result_hex(&result, "nonce", view_of(r->nonce, r->nonce_n));
+        result_hex(&result, "nonce", r->nonce);
         result_text(&result, "evidence", came ? r->evidence_path : NULL);
         result_number(&result, "size", came, r->evidence.n);
         result_hex(&result, "sha256", view_of(digest, came ? sizeof digest : 0));
@@ -390,7 +380,7 @@ static int report(struct run *r, const struct err *e, int status) {
     write_text(&w, " bytes, sha256 ");
     write_hex(&w, view_of(digest, sizeof digest));
     write_text(&w, ", nonce ");
-    write_hex(&w, view_of(r->nonce, r->nonce_n));
+    write_hex(&w, r->nonce);
     write_text(&w, "\n");
     return fwrite(text, 1, w.n, stdout) == w.n && fflush(stdout) == 0 ? status : 3;
 }

@@ -80,7 +80,7 @@ static bool load(const struct texts *t, const char *path, const struct option_li
         return err_mend(e, "make reference and plinth measure write one; man plinth describes it");
     }
     if (!arena_make(&r.arena, ARENA_SIZE, e) || !given_moment(t->at, &a->at, e) ||
-        !given_hex("--nonce", t->nonce, 1, EVIDENCE_NONCE_MAX, r.nonce, &r.v.nonce, e) ||
+        !option_hex("--nonce", t->nonce, 1, EVIDENCE_NONCE_MAX, r.nonce, &r.v.nonce, e) ||
         !option_number("--tcb-evaluation", t->evaluation, 1, UINT32_MAX, &a->evaluation_min, e) ||
         !load_reference(t, e) || !given_root(t->trust, &r.arena, &a->trust, &r.given, e))
         return false;

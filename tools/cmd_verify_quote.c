@@ -64,8 +64,8 @@ static bool prepare(struct request *r, const struct texts *t, const struct optio
     a->arena = &r->arena;
     a->given = &r->given;
     if (!given_moment(t->at, &a->at, e) || !given_root(t->trust, &r->arena, &a->trust, &r->given, e) ||
-        !given_hex("--nonce", t->nonce, 1, NONCE_MAX, r->nonce, &a->nonce, e) ||
-        !given_hex("--tcb-minimum", t->tcb_min, 8, 8, r->tcb_min, &a->tcb_min, e) ||
+        !option_hex("--nonce", t->nonce, 1, NONCE_MAX, r->nonce, &a->nonce, e) ||
+        !option_hex("--tcb-minimum", t->tcb_min, 8, 8, r->tcb_min, &a->tcb_min, e) ||
         !read_part(r, "signature", t->signature, &a->signature, e) || !read_part(r, "AK", t->ak, &a->ak, e) ||
         !read_part(r, "PCR values", t->pcrs, &a->pcrs, e))
         return false;

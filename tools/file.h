@@ -17,6 +17,8 @@ bool file_write(const char *path, struct view bytes, struct err *e);
 /* All bytes to a descriptor. */
 bool file_put(int fd, struct view bytes, struct err *e);
 
+#define HOST_CA "/etc/ssl/certs/ca-certificates.crt" /* the CA bundle of this host */
+
 #define FILE_BESIDE_MAX (PATH_MAX + 64u)
 /* Where `make` (beside this program) or `make install` (../lib/plinth) put a file of ours; beside this program when it is nowhere. */
 bool file_beside(const char *name, char out[static FILE_BESIDE_MAX], struct err *e);

@@ -53,13 +53,3 @@ bool given_root(const char *path, struct arena *a, struct anchors *to, struct co
     e->kind = ERR_USAGE;
     return false;
 }
-
-bool given_hex(const char *option, const char *text, size_t min, size_t max, uint8_t *buffer, struct view *out,
-               struct err *e) {
-    if (!text) return true;
-    size_t n = strlen(text) / 2;
-    if (n < min || n > max || strlen(text) % 2 || !hex_decode(view_str(text), buffer, n))
-        return err_set(e, ERR_USAGE, "%s: %zu to %zu bytes in lower-case hex are expected", option, min, max);
-    *out = view_of(buffer, n);
-    return true;
-}

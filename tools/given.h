@@ -11,8 +11,5 @@ bool given_moment(const char *text, int64_t *at, struct err *e);
 /* --trust: a root's key to believe, and its certificate beside the others, for chains end in it. NULL adds nothing.
  * ERR_USAGE. */
 bool given_root(const char *path, struct arena *a, struct anchors *to, struct collateral *certs, struct err *e);
-/* An option whose value is `min` to `max` bytes in hex; NULL leaves *out alone. `buffer` has `max` bytes. ERR_USAGE. */
-bool given_hex(const char *option, const char *text, size_t min, size_t max, uint8_t *buffer, struct view *out,
-               struct err *e);
 
 #endif

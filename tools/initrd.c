@@ -14,7 +14,6 @@
 #include <unistd.h>
 #include <zstd.h>
 
-#define HOST_CA "/etc/ssl/certs/ca-certificates.crt"
 /* The kernel's decoder takes windows of at most 8 MiB (lib/decompress_unzstd.c). */
 #define WINDOW_LOG 23
 #define LEVEL 19

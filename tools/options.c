@@ -1,7 +1,7 @@
 /* see options.h */
 #include "tools/options.h"
 
-#include "base/view.h"
+#include "base/codec.h"
 #include "sys/console.h"
 
 #include <stdio.h>
@@ -104,6 +104,18 @@ bool option_number(const char *name, const char *text, uint64_t min, uint64_t ma
                        (unsigned long long)max);
     *out = value;
     return true;
+}
+
+bool option_hex(const char *name, const char *text, size_t min, size_t max, uint8_t *buffer, struct view *out, struct err *e) {
+    char least[32] = "";
+    if (!text) return true;
+    size_t n = strlen(text) / 2;
+    if (n >= min && n <= max && hex_decode(view_str(text), buffer, n)) {
+        *out = view_of(buffer, n);
+        return true;
+    }
+    if (min < max) snprintf(least, sizeof least, "%zu to ", min);
+    return err_set(e, ERR_USAGE, "%s %s: not %s%zu bytes in lower-case hex", name, text, least, max);
 }
 
 int command_fail(const struct err *e) {

@@ -6,6 +6,7 @@
 #define PLINTH_TOOLS_OPTIONS_H
 
 #include "base/err.h"
+#include "base/view.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -40,6 +41,8 @@ int options_parse(const struct usage *usage, int argc, char **argv, int *operand
 
 /* `text` as a decimal number of min..max; NULL leaves *out as it is. ERR_USAGE names the option. */
 bool option_number(const char *name, const char *text, uint64_t min, uint64_t max, uint64_t *out, struct err *e);
+/* `text` as `min` to `max` bytes in lower-case hex; NULL leaves *out as it is. `buffer` has `max` bytes. ERR_USAGE names the option. */
+bool option_hex(const char *name, const char *text, size_t min, size_t max, uint8_t *buffer, struct view *out, struct err *e);
 
 /* Prints the error for people (standard error, the reason first) and gives the exit status that belongs to it. */
 int command_fail(const struct err *e);

@@ -14,8 +14,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define HOST_CA "/etc/ssl/certs/ca-certificates.crt"
-
 /* The policy says whether the host's bundle is needed; without one only that policy fails which needs it. */
 bool predict_begin(struct pull *p, const struct predict_from *from, struct arena *a, struct err *e) {
     struct view policy = {0}, text, ca = {0};

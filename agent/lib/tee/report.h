@@ -26,4 +26,14 @@ bool report_tdx(struct view quote, struct report *out, struct err *e);
 /* ERR_FORMAT: not SNP_REPORT_SIZE bytes, or a version this was not written for. */
 bool report_snp(struct view report, struct report *out, struct err *e);
 
+/* The certificate table beside an SNP report (GHCB 4.1.8.1): {GUID[16], u32 offset, u32 length}..., ended by an entry of zeros. GUIDs are
+ * in the order they are printed in. */
+#define SNP_GUID_SIZE 16u
+#define SNP_ENTRY_SIZE 24u
+enum snp_certificate { SNP_VCEK, SNP_VLEK, SNP_ASK, SNP_ARK, SNP_CRL, SNP_CERTIFICATES };
+/* SNP_CERTIFICATES: a GUID of none of them. */
+enum snp_certificate snp_certificate_kind(struct view guid);
+/* "VCEK"; NULL for SNP_CERTIFICATES. */
+const char *snp_certificate_name(enum snp_certificate kind);
+
 #endif

@@ -147,30 +147,11 @@ static void write_report(struct view report, struct writer *out) {
     write_text(out, "}}");
 }
 
-/* GHCB 4.1.8.1: {GUID[16], u32 offset, u32 length}, ended by one of zeros; GUIDs in the order they are printed in. */
-static const struct {
-    const char *name;
-    uint8_t guid[16];
-} kinds[] = {
-    {"VCEK", {0x63, 0xda, 0x75, 0x8d, 0xe6, 0x64, 0x45, 0x64, 0xad, 0xc5, 0xf4, 0xb9, 0x3b, 0xe8, 0xac, 0xcd}},
-    {"VLEK", {0xa8, 0x07, 0x4b, 0xc2, 0xa2, 0x5a, 0x48, 0x3e, 0xaa, 0xe6, 0x39, 0xc0, 0x45, 0xa0, 0xb8, 0xa1}},
-    {"ASK", {0x4a, 0xb7, 0xb3, 0x79, 0xbb, 0xac, 0x4f, 0xe4, 0xa0, 0x2f, 0x05, 0xae, 0xf3, 0x27, 0xc7, 0x82}},
-    {"ARK", {0xc0, 0xb4, 0x06, 0xa4, 0xa8, 0x03, 0x49, 0x52, 0x97, 0x43, 0x3f, 0xb6, 0x01, 0x4c, 0xd0, 0xae}},
-    {"CRL", {0x92, 0xf8, 0x1b, 0xc3, 0x58, 0x11, 0x4d, 0x3d, 0x97, 0xff, 0xd1, 0x9f, 0x88, 0xdc, 0x67, 0xea}},
-};
-enum { KINDS = sizeof kinds / sizeof kinds[0], KIND_VLEK = 1 };
-
-static size_t kind_of(struct view guid) {
-    size_t i = 0;
-    while (i < KINDS && !view_eq(guid, view_of(kinds[i].guid, 16))) i++;
-    return i;
-}
-
 static void write_kind(struct view guid, struct writer *out) {
-    size_t kind = kind_of(guid);
+    const char *name = snp_certificate_name(snp_certificate_kind(guid));
     write_member(out, "cert_type");
-    if (kind < KINDS) {
-        write_json_string(out, view_str(kinds[kind].name));
+    if (name) {
+        write_json_string(out, view_str(name));
         return;
     }
     write_text(out, "{\"OTHER\":\"");
@@ -183,16 +164,16 @@ static void write_kind(struct view guid, struct writer *out) {
 
 /* The array; *signer tells whether a VCEK or VLEK is in it. False: an entry points outside, or none ends the table. */
 static bool write_chain(struct view all, bool *signer, struct writer *out) {
-    static const uint8_t zeros[24];
+    static const uint8_t zeros[SNP_ENTRY_SIZE];
     struct reader table = reader_of(all);
     write_u8(out, '[');
     for (bool first = true;; first = false) {
-        struct reader entry = reader_of(read_bytes(&table, 24));
-        if (view_eq(entry.rest, view_of(zeros, 24))) break;
-        struct view guid = read_bytes(&entry, 16);
+        struct reader entry = reader_of(read_bytes(&table, SNP_ENTRY_SIZE));
+        if (view_eq(entry.rest, view_of(zeros, sizeof zeros))) break;
+        struct view guid = read_bytes(&entry, SNP_GUID_SIZE);
         uint32_t offset = read_le32(&entry), n = read_le32(&entry);
         if (table.bad || offset > all.n || n > all.n - offset) return false;
-        *signer |= kind_of(guid) <= KIND_VLEK;
+        *signer |= snp_certificate_kind(guid) <= SNP_VLEK;
         write_text(out, first ? "{" : ",{");
         write_kind(guid, out);
         write_member(out, "data");
