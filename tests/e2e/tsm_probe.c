@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/klog.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
@@ -212,6 +213,7 @@ int main(void) {
     mount("proc", "/proc", "proc", 0, 0);
     mount("sys", "/sys", "sysfs", 0, 0);
     mount("config", "/sys/kernel/config", "configfs", 0, 0);
+    klogctl(8, NULL, 1); /* SYSLOG_ACTION_CONSOLE_LEVEL: what the faults make the kernel say shall not stand inside our lines */
     uname(&u);
     printf("probe.release=%s\n", u.release);
     printf("probe.mkdir=%d\n", mkdir(REPORT, 0700) ? errno : 0);
