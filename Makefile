@@ -8,8 +8,8 @@
 #   make fuzz SECONDS=60  every fuzz target         make repro          builds twice in two folders and compares
 #   make bench            against podman, containerd, skopeo with umoci, and the bare parts (ROUNDS=5 SCALE=1 SAVE=1; root)
 #   make size             lines linked into PID 1, by folder; bytes of the agent and the initramfs
-#   make demo             boots it all under QEMU (IMAGE=ref, KEEP=1, TEE=tdx or snp: simulated)
-#   make publish          the publisher's work before it: keys, SBOM, push, signatures, attestations (NOBOOT=1)
+#   make demo             boots it all under QEMU, keys and secrets from plinth serve (IMAGE=ref, KEEP=1, TEE=tdx or snp: simulated)
+#   make publish          the publisher's work before it: keys, SBOM, encryption, push, signatures, attestations (NOBOOT=1)
 #   make reference        what a relying party should expect of this build: build/reference.json (see qemu/reference)
 #   make install          PREFIX=/usr/local DESTDIR=            make clean
 #
@@ -42,15 +42,16 @@ CRYPTO := $(sort $(wildcard crypto/*.c))
 OCI    := $(sort $(wildcard agent/lib/oci/*.c))
 TRUST  := $(sort $(wildcard agent/lib/trust/*.c))
 TEE    := $(sort $(wildcard agent/lib/tee/*.c))
+SECRET := $(sort $(wildcard agent/lib/secret/*.c))
 SYS    := $(sort $(wildcard agent/sys/*.c))
 WORKER := $(filter-out agent/worker/gunzip_%.c,$(sort $(wildcard agent/worker/*.c))) agent/worker/gunzip_$(INFLATE).c
 STEP   := $(sort $(wildcard agent/step/*.c))
 # The host tool; what judges evidence, and libcrypto with it, is a program of its own that the tool starts (tools/verifier.c).
-APPRAISE := $(sort $(wildcard tools/appraise/*.c tools/cmd_verify*.c tools/given.c tools/reference_fetch.c))
+APPRAISE := $(sort $(wildcard tools/appraise/*.c tools/serve/*.c tools/cmd_serve.c tools/cmd_verify*.c tools/given.c tools/reference_fetch.c))
 TOOLS    := $(filter-out $(APPRAISE) tools/verifier.c,$(sort $(wildcard tools/*.c tools/*/*.c)))
 
 # What PID 1 and its workers are made of: this list, and no other, is what `make size` counts as trusted.
-PLINTH := $(BASE) $(FORMAT) $(CRYPTO) $(OCI) $(TRUST) $(TEE) $(SYS) $(WORKER) $(STEP)
+PLINTH := $(BASE) $(FORMAT) $(CRYPTO) $(OCI) $(TRUST) $(TEE) $(SECRET) $(SYS) $(WORKER) $(STEP)
 AGENT  := agent/main.c $(PLINTH)
 
 UNIT := $(sort $(wildcard tests/unit/test_*.c))
@@ -102,8 +103,8 @@ build/deps-fuzz.mk: $(DEPS_INPUTS) | build/deps.mk
 	@d=$$(initrd/build-deps host) && printf 'DEPS_FUZZ := %s\n' "$$d" > $@
 
 LIBS := -larchive -lzstd -lisal -lz -lbearssl -lsodium -lyyjson
-# The verifiers' (tools/appraise): never in the agent.
-TOOL_LIBS := -lcrypto
+# The relying party's (tools/appraise, tools/serve): never in the agent.
+TOOL_LIBS := -lssl -lcrypto
 
 # ---- How things are compiled ---------------------------------------------------------------------------------------------
 
@@ -159,6 +160,11 @@ build/bench/plinth-noverify: LDFLAGS += $(patsubst %,-Wl$(comma)--wrap=%,main ha
 build/bench/plinth-noverify: $(call OBJ,obj,$(PLINTH) $(TOOLS) tools/verifier.c tests/bench/noverify.c)
 	@mkdir -p $(@D)
 	@echo "  LINK    $@"
+	@$(call LINK)
+
+# What decrypting costs: see tests/bench/decrypt.py.
+build/bench/ctr_hmac: $(call OBJ,obj,$(BASE) $(CRYPTO) tests/bench/ctr_hmac.c)
+	@mkdir -p $(@D)
 	@$(call LINK)
 
 build/initrd.img: build/plinth build/init $(CA)

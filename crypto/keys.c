@@ -12,16 +12,16 @@
 
 /* The whole of AlgorithmIdentifier's content: DER has one spelling for it. A curve is known by name only. */
 static const struct algorithm {
-    const char *name, *der;
+    const char *der;
     size_t n;
     int curve;
     size_t size; /* of a point */
 } algorithms[] = {
-    [KEY_EC_P256] = {"ECDSA P-256", EC "\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07", 19, BR_EC_secp256r1, 65},
-    [KEY_EC_P384] = {"ECDSA P-384", EC "\x06\x05\x2b\x81\x04\x00\x22", 16, BR_EC_secp384r1, 97},
-    [KEY_EC_P521] = {"ECDSA P-521", EC "\x06\x05\x2b\x81\x04\x00\x23", 16, BR_EC_secp521r1, 133},
-    [KEY_RSA] = {"RSA", RSA "\x01\x05\x00", 13, 0, 0}, /* rsaEncryption, NULL: RFC 3279 section 2.3.1 */
-    [KEY_ED25519] = {"Ed25519", "\x06\x03\x2b\x65\x70", 5, 0, 0},
+    [KEY_EC_P256] = {EC "\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07", 19, BR_EC_secp256r1, 65},
+    [KEY_EC_P384] = {EC "\x06\x05\x2b\x81\x04\x00\x22", 16, BR_EC_secp384r1, 97},
+    [KEY_EC_P521] = {EC "\x06\x05\x2b\x81\x04\x00\x23", 16, BR_EC_secp521r1, 133},
+    [KEY_RSA] = {RSA "\x01\x05\x00", 13, 0, 0}, /* rsaEncryption, NULL: RFC 3279 section 2.3.1 */
+    [KEY_ED25519] = {"\x06\x03\x2b\x65\x70", 5, 0, 0},
 };
 #define ALGORITHM_COUNT (sizeof algorithms / sizeof *algorithms)
 
@@ -104,5 +104,3 @@ bool public_key_decode(struct view label, struct view der, struct public_key *ou
     *out = key;
     return true;
 }
-
-const char *key_type_name(enum key_type type) { return algorithms[type].name; }

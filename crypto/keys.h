@@ -33,7 +33,4 @@ struct public_key {
  * curve, or trailing bytes. DER is read strictly. */
 bool public_key_decode(struct view label, struct view der, struct public_key *out, struct err *e);
 
-/* "ECDSA P-256", "ECDSA P-384", "ECDSA P-521", "RSA", "Ed25519" */
-const char *key_type_name(enum key_type type);
-
 #endif

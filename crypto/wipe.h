@@ -5,5 +5,7 @@
 #include <stddef.h>
 
 void wipe(void *p, size_t n);
+/* The 16 KiB of stack below the caller, where functions that have returned (BearSSL's) left what they computed with. */
+void wipe_stack(void);
 
 #endif

@@ -7,6 +7,13 @@
 #include "base/reader.h"
 #include "base/writer.h"
 
+TEST(words)
+{
+    CHECK(view_is_word(VIEW("azAZ09-."), "-.") && view_is_word(VIEW(""), "") && !view_is_word(VIEW("a_b"), "-.") && !view_is_word(VIEW("-"), ""));
+    static const char edges[] = "@[`{/:\0\x80\xc1";
+    for (size_t i = 0; i < sizeof edges - 1; i++) CHECK(!view_is_word(view_of(edges + i, 1), "-."));
+}
+
 TEST(hex_is_lower_case_and_exact)
 {
     uint8_t out[2] = {7, 7};
@@ -38,6 +45,24 @@ TEST(base64_of_rfc4648)
         write_base64(&w, view_str(plain[i]));
         CHECK(!w.full && view_is(writer_view(&w), coded[i]));
     }
+}
+
+TEST(base64url_there_and_back)
+{
+    static const char *const text[] = {"", "_w", "__4", "-_-_", "Zm9v-A"};
+    static const char *const bytes[] = {"", "\xff", "\xff\xfe", "\xfb\xff\xbf", "foo\xf8"};
+    uint8_t out[16];
+    size_t n;
+    for (size_t i = 0; i < 5; i++) {
+        struct writer w = writer_of(out, sizeof out);
+        write_text(&w, "+/="); // what was written before stays
+        write_base64url(&w, view_str(bytes[i]));
+        CHECK(view_starts(writer_view(&w), VIEW("+/=")) && view_is(view_skip(writer_view(&w), 3), text[i]));
+        CHECK(base64url_decode(view_str(text[i]), out, sizeof out, &n) && view_is(view_of(out, n), bytes[i]));
+    }
+    struct writer small = writer_of(out, 5);
+    write_base64url(&small, VIEW("1234"));
+    CHECK(small.full);
 }
 
 TEST(base64_refuses_second_spellings)

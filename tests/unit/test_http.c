@@ -205,3 +205,69 @@ TEST(content_ranges)
         if (http_content_range_parse(view_str(bad[i]), &a, &b, &c, &err))
             check_fail("accepted: %s", bad[i]);
 }
+
+static struct http_request request;
+
+static bool ask(const char *text) { return http_request_parse(view_str(text), &request, &err); }
+
+TEST(requests)
+{
+    CHECK(ask("GET /aa/evidence?runtime_data=a%20b&x HTTP/1.1\r\nHost: h\r\n\r\n"));
+    CHECK(view_is(request.method, "GET") && view_is(request.path, "/aa/evidence") && view_is(request.query, "runtime_data=a%20b&x"));
+    CHECK(request.head.framing == HTTP_NONE && request.head.keep_alive && view_is(http_field_first(&request.head, "host"), "h"));
+    CHECK(ask("POST / HTTP/1.0\r\nContent-Length: 7\r\n\r\n") && request.query.n == 0);
+    CHECK(request.head.framing == HTTP_LENGTH && request.head.length == 7 && !request.head.keep_alive);
+    CHECK(ask("POST /?a?b HTTP/1.1\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n") && view_is(request.query, "a?b"));
+    CHECK(request.head.framing == HTTP_CHUNKED && !request.head.keep_alive);
+}
+
+TEST(requests_refused)
+{
+    static const char *const bad[] = {
+        "", "\r\n\r\n", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\n\n", "GET  / HTTP/1.1\r\n\r\n", "GET / HTTP/2\r\n\r\n", "GET / http/1.1\r\n\r\n",
+        "GET /\r\n\r\n", "GET / \r\n\r\n", " GET / HTTP/1.1\r\n\r\n", "GET http://h/ HTTP/1.1\r\n\r\n", "OPTIONS * HTTP/1.1\r\n\r\n",
+        "GET / HTTP/1.1 \r\n\r\n", "GET /\t HTTP/1.1\r\n\r\n", "GET /\xc3\xa4 HTTP/1.1\r\n\r\n", "G(T / HTTP/1.1\r\n\r\n",
+        "GET / HTTP/1.1\r\nA : b\r\n\r\n", "GET / HTTP/1.1\r\n b\r\n\r\n", "GET / HTTP/1.1\r\n\r\nmore",
+        "POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n", "POST / HTTP/1.1\r\nContent-Length: +1\r\n\r\n",
+        "POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", "POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n",
+        "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        if (ask(bad[i]) || err.kind != ERR_FORMAT)
+            check_fail("taken, or not ERR_FORMAT: %s", bad[i]);
+}
+
+TEST(broken_requests)
+{
+    static const char good[] = "GET /a HTTP/1.1\r\nA: b\r\n\r\n";
+    for (size_t n = 0; n < sizeof good - 1; n++)
+        CHECK(!http_request_parse(view_of(good, n), &request, &err));
+}
+
+static const char *form(const char *text)
+{
+    static uint8_t out[200];
+    out[http_form_decode(view_str(text), out)] = 0;
+    return (const char *)out;
+}
+
+TEST(forms)
+{
+    CHECK_STR(form(""), "");
+    CHECK_STR(form("a+b%2Bc%2b"), "a b+c+");
+    CHECK_STR(form("100%"), "100%");
+    CHECK_STR(form("%4"), "%4");
+    CHECK_STR(form("%zz%41%"), "%zzA%");
+    CHECK_STR(form("%2541"), "%41");
+    CHECK_EQ(http_form_decode(VIEW("%00"), (uint8_t[3]){1}), 1);
+}
+
+TEST(queries)
+{
+    struct view q = VIEW("&&a=b&c&=d&e=f=g&"), name, value;
+    CHECK(http_query_next(&q, &name, &value) && view_is(name, "a") && view_is(value, "b"));
+    CHECK(http_query_next(&q, &name, &value) && view_is(name, "c") && value.n == 0);
+    CHECK(http_query_next(&q, &name, &value) && name.n == 0 && view_is(value, "d"));
+    CHECK(http_query_next(&q, &name, &value) && view_is(name, "e") && view_is(value, "f=g"));
+    CHECK(!http_query_next(&q, &name, &value));
+}

@@ -34,9 +34,10 @@ static struct view text_of(const char *algorithm, const char *data) {
 /* ---- the text ---- */
 
 /* The keys of CoCo's example (trustee, kbs/docs/initdata.md, and the files it speaks of), in our own words. */
-static const char coco[] = "\"aa.toml\" = '''\n[token_configs]\n[token_configs.coco_as]\nurl = 'http://127.0.0.1:8080'\n[token_configs.kbs]\nurl = 'http://127.0.0.1:8080'\n"
-                           "cert = \"\"\"\n-----BEGIN CERTIFICATE-----\n\"\"\"\n'''\n"
-                           "\"cdh.toml\" = '''\nsocket = 'unix:///run/cdh.sock'\n[kbc]\nname = 'cc_kbc'\nurl = 'http://1.2.3.4:8080'\nkbs_cert = \"x\"\n'''\n";
+static const char coco[] = "\"aa.toml\" = '''\n[token_configs]\n[token_configs.coco_as]\nurl = 'http://127.0.0.1:8080'\n[token_configs.kbs]\nurl = 'http://1.2.3.4:8080'\n"
+                           "cert = \"\"\"\n-----BEGIN CERTIFICATE-----\n\"\"\"\ntee_key_algorithm = 'RSA-OAEP-256'\n'''\n"
+                           "\"cdh.toml\" = '''\nsocket = 'unix:///run/cdh.sock'\n[kbc]\nname = 'cc_kbc'\nurl = 'http://1.2.3.4:8080'\nkbs_cert = \"-----BEGIN CERTIFICATE-----\\n\"\n"
+                           "[image]\nauthenticated_registry_credentials_uri = 'kbs:///default/credential/test'\n'''\n";
 
 TEST(content) {
     char both[1024];
@@ -46,8 +47,11 @@ TEST(content) {
     snprintf(both, sizeof both, "%s\"plinth-policy.json\" = '''\n{\"image\": \"x\"}'''\n", coco);
     if (!parse(text_of("sha384", both))) CHECK_ERR("");
     CHECK(in.algorithm == HASH_SHA384 && view_is(in.policy, "{\"image\": \"x\"}"));
-    CHECK(view_is(in.ignored, "aa.toml token_configs.coco_as.url, aa.toml token_configs.kbs.url, aa.toml token_configs.kbs.cert, cdh.toml socket, "
-                              "cdh.toml kbc.name, cdh.toml kbc.url, cdh.toml kbc.kbs_cert"));
+    CHECK(view_is(in.ignored, "aa.toml token_configs.coco_as.url, cdh.toml socket"));
+    CHECK(view_is(in.kbs.url, "http://1.2.3.4:8080") && view_is(in.kbs.ca_pem, "-----BEGIN CERTIFICATE-----\n") && in.kbs.rsa_key);
+    CHECK(view_is(in.kbs.auth_uri, "kbs:///default/credential/test"));
+    CHECK(parse(text_of("sha256", "'cdh.toml' = '''\n[kbc]\nurl = \"https://a\"'''\n'aa.toml' = '''\n[token_configs.kbs]\ntee_key_algorithm = \"ECDH-ES+A256KW-P256\"'''")));
+    CHECK(view_is(in.kbs.url, "https://a") && !in.kbs.ca_pem.n && !in.kbs.rsa_key);
     CHECK(parse(text_of("sha256", "")) && in.algorithm == HASH_SHA256 && !in.policy.n && !in.ignored.n);
     CHECK(parse(text_of("sha512", "")) && in.algorithm == HASH_SHA512);
 }
@@ -67,7 +71,7 @@ TEST(refused_content) {
         {ERR_POLICY, "[data]\n'aa.toml' = 'x = 1'", "aa.toml x is nothing"}, {ERR_POLICY, "[data]\n'aa.toml' = '''\n[eventlog_config]\ninit_pcr = 17'''", "aa.toml eventlog_config.init_pcr is nothing"},
         {ERR_POLICY, "[data]\n'cdh.toml' = '''\n[token_configs.kbs]\nurl = \"x\"'''", "cdh.toml token_configs.kbs.url is nothing"},
         {ERR_POLICY, "[data]\n'cdh.toml' = '''\n[image]\nimage_security_policy = \"{}\"'''", "cdh.toml image.image_security_policy is nothing"},
-        {ERR_POLICY, "[data]\n'cdh.toml' = '''\n[image]\nauthenticated_registry_credentials_uri = \"kbs:///a/b/c\"'''", "image.authenticated_registry_credentials_uri is nothing"},
+        {ERR_POLICY, "[data]\n'cdh.toml' = '''\n[image]\nregistry_config = \"x\"'''", "image.registry_config is nothing"},
         {ERR_POLICY, "[data]\n'cdh.toml' = '''\n[image.image_pull_proxy]\nhttps_proxy = \"x\"'''", "image.image_pull_proxy.https_proxy is nothing"},
         {ERR_FORMAT, "[data]\n'cdh.toml' = '''\n[[credentials]]\npath = \"x\"'''", "cdh.toml: TOML, line 1: an array of tables"},
         {ERR_FORMAT, "[data]\n'cdh.toml' = '''\n[image]\nextra_root_certificates = [\"x\"]'''", "cdh.toml: TOML, line 2: an array"},
@@ -78,6 +82,27 @@ TEST(refused_content) {
         CHECK_ERR(cases[i].why);
         CHECK_EQ(err.kind, cases[i].kind);
         CHECK(err.kind != ERR_POLICY || strstr(err.mend, "plinth-policy.json"));
+    }
+}
+
+/* What says whom to ask is followed, so it must be said in one way. */
+TEST(refused_kbs) {
+    static const struct {
+        const char *text, *why;
+    } cases[] = {
+        {"'aa.toml' = '''\n[token_configs.kbs]\nurl = \"https://a\"'''\n'cdh.toml' = '''\n[kbc]\nurl = \"https://b\"'''", "cdh.toml kbc.url is 'https://b', the other file says 'https://a'"},
+        {"'cdh.toml' = '''\n[kbc]\nkbs_cert = \"x\"'''\n'aa.toml' = '''\n[token_configs.kbs]\ncert = \"y\"'''", "aa.toml token_configs.kbs.cert is 'y', the other file says 'x'"},
+        {"'cdh.toml' = '''\n[kbc]\nname = \"offline_fs_kbc\"'''", "cdh.toml kbc.name is 'offline_fs_kbc', which this build does not speak"},
+        {"'aa.toml' = '''\n[token_configs.kbs]\ntee_key_algorithm = \"ECDH-ES+A256KW-P521\"'''", "tee_key_algorithm is 'ECDH-ES+A256KW-P521', which"},
+        {"'aa.toml' = '''\n[token_configs.kbs]\nurl = \"\"'''", "aa.toml token_configs.kbs.url is ''"},
+        {"'aa.toml' = '''\n[token_configs.kbs]\nurl = 5'''", "kbs.url is '5'"},
+        {"'cdh.toml' = '''\n[kbc]\nname = true'''", "kbc.name is 'true'"},
+    };
+    fresh();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        if (parse(text_of("sha256", cases[i].text))) check_fail("taken: %s", cases[i].text);
+        CHECK_ERR(cases[i].why);
+        CHECK_EQ(err.kind, ERR_POLICY);
     }
 }
 

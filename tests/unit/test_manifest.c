@@ -26,7 +26,7 @@ TEST(recorded_images)
         const char *file;
         enum layer_compression compression;
         uint64_t size;
-    } good[] = {{"c2-sig", LAYER_GZIP, 1119267}, {"docker-v2s2", LAYER_GZIP, 166}, {"zstd", LAYER_ZSTD, 0}, {"plain-tar", LAYER_PLAIN, 0}, {"s-control", LAYER_GZIP, 0}};
+    } good[] = {{"c2-sig", LAYER_GZIP, 1119267}, {"docker-v2s2", LAYER_GZIP, 166}, {"zstd", LAYER_ZSTD, 0}, {"plain-tar", LAYER_PLAIN, 0}, {"s-control", LAYER_GZIP, 0}, {"enc-rsa", LAYER_GZIP, 166}};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         char path[100];
         enum manifest_kind kind = MANIFEST_INDEX;
@@ -58,7 +58,6 @@ TEST(recorded_lies)
         {"s-ambig", "CVE-2021-41190"},
         {"s-mtwrong", "mediaType says 'application/vnd.oci.image.index.v1+json', but its members are those of an image manifest"},
         {"s-schema1", "schemaVersion is 1, only 2"},
-        {"enc-rsa", "+encrypted'; encrypted layers: not in this build"},
         {"bundle", "artifactType application/vnd.dev.sigstore.bundle.v0.3+json: this is no container image"},
         {"c2-two.sig", "layers[0].mediaType is 'application/vnd.dev.cosign.simplesigning.v1+json'"},
         {"index", "it is an index, not an image"},
@@ -97,7 +96,11 @@ TEST(layer_types)
         {DOCKER "image.rootfs.diff.tar.gzip", LAYER_GZIP},
         {DOCKER "image.rootfs.diff.tar.zstd", LAYER_ZSTD},
         {DOCKER "image.rootfs.foreign.diff.tar.gzip", LAYER_GZIP},
-        {OCI "layer.v1.tar+gzip+encrypted", -1},
+        {OCI "layer.v1.tar+gzip+encrypted+encrypted", -1},
+        {OCI "layer.v1.tar+xz+encrypted", -1},
+        {OCI "layer.v1.tar+encrypted+gzip", -1},
+        {OCI "layer.v1.tar+gzip+ENCRYPTED", -1},
+        {"+encrypted", -1},
         {OCI "layer.v1.tar+xz", -1},
         {OCI "layer.v1.tar+GZIP", -1},
         {OCI "layer.v1.tar+gzip; x=y", -1},
@@ -114,6 +117,69 @@ TEST(layer_types)
             CHECK_EQ(m.layers[0].compression, types[i].compression);
         else
             CHECK_ERR(types[i].type);
+    }
+}
+
+#define ENC "org.opencontainers.image.enc."
+#define ENCRYPTED(type, annotations) "{'mediaType':'" type "+encrypted','digest':'sha256:" HEX "','size':9,'annotations':{" annotations "}}"
+
+TEST(encrypted_layers)
+{
+    static const struct {
+        const char *type;
+        enum layer_compression compression;
+    } types[] = {
+        {OCI "layer.v1.tar", LAYER_PLAIN},
+        {OCI "layer.v1.tar+gzip", LAYER_GZIP},
+        {OCI "layer.v1.tar+zstd", LAYER_ZSTD},
+        {OCI "layer.nondistributable.v1.tar", LAYER_PLAIN},
+        {OCI "layer.nondistributable.v1.tar+gzip", LAYER_GZIP},
+        {OCI "layer.nondistributable.v1.tar+zstd", LAYER_ZSTD},
+        {DOCKER "image.rootfs.diff.tar", LAYER_PLAIN},
+        {DOCKER "image.rootfs.diff.tar.gzip", LAYER_GZIP},
+        {DOCKER "image.rootfs.diff.tar.zstd", LAYER_ZSTD},
+        {DOCKER "image.rootfs.foreign.diff.tar.gzip", LAYER_GZIP},
+    };
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        char text[2000];
+        snprintf(text, sizeof text, IMAGE(CONFIG, ENCRYPTED("%s", "'" ENC "pubopts':'p','" ENC "keys.jwe':'j'") "," GZIP), types[i].type);
+        CHECK(parse(text) && m.layers[0].encrypted && !m.layers[1].encrypted);
+        CHECK_EQ(m.layers[0].compression, types[i].compression);
+        CHECK(view_is(m.layers[0].encryption.pubopts, "p") && view_is(m.layers[0].encryption.jwe, "j"));
+        CHECK(!m.layers[0].encryption.provider.n);
+    }
+    // Which provider, whatever the order.
+    CHECK(parse(IMAGE(CONFIG, ENCRYPTED(OCI "layer.v1.tar", "'" ENC "keys.provider.b':'b','" ENC "keys.provider.a':'a','" ENC "pubopts':'p'"))));
+    CHECK(view_is(m.layers[0].encryption.provider, "b") && !m.layers[0].encryption.jwe.n);
+    CHECK(parse(IMAGE(CONFIG, ENCRYPTED(OCI "layer.v1.tar", "'" ENC "keys.provider.b':'b','" ENC "keys.provider.attestation-agent':'a','"
+                                                            ENC "keys.provider.c':'c','" ENC "pubopts':'p','" ENC "keys.pgp':'x'"))));
+    CHECK(view_is(m.layers[0].encryption.provider, "a"));
+    // On a layer that is not encrypted they mean nothing.
+    CHECK(parse(IMAGE(CONFIG, "{'mediaType':'" OCI "layer.v1.tar','digest':'sha256:" HEX "','size':9,'annotations':{'" ENC
+                              "pubopts':'p','" ENC "keys.jwe':'j','" ENC "keys.provider.a':7}}")));
+    CHECK(!m.layers[0].encrypted && !m.layers[0].encryption.pubopts.n && !m.layers[0].encryption.jwe.n && !m.layers[0].encryption.provider.n);
+    static const struct {
+        const char *text, *why;
+    } bad[] = {
+        {LAYER(OCI "layer.v1.tar+gzip+encrypted"), "layers[0] is encrypted, but has no annotation " ENC "pubopts"},
+        {ENCRYPTED(OCI "layer.v1.tar", "'" ENC "keys.jwe':'j'"), "has no annotation " ENC "pubopts"},
+        {ENCRYPTED(OCI "layer.v1.tar", "'" ENC "keys.jwe':'j','" ENC "pubopts':''"), "has no annotation " ENC "pubopts"},
+        {ENCRYPTED(OCI "layer.v1.tar", "'" ENC "keys.jwe':'j','" ENC "pubopts':7"), "has no annotation " ENC "pubopts"},
+        {ENCRYPTED(OCI "layer.v1.tar", "'" ENC "pubopts':'p'"), "its key is in no form that can be opened"},
+        {ENCRYPTED(OCI "layer.v1.tar", "'" ENC "pubopts':'p','" ENC "keys.jwe':'','" ENC "keys.pgp':'x','" ENC "keys.pkcs7':'y'"),
+         "its key is in no form that can be opened: pgp, pkcs7"},
+        {"{'mediaType':'" OCI "layer.v1.tar+encrypted','digest':'sha256:" HEX "','size':9,'annotations':[]}", "has no annotation"},
+        {"{'mediaType':'" OCI "layer.v1.tar+encrypted','digest':'sha256:" HEX "','size':9,'annotations':['x','y']}", "has no annotation"},
+        {ENCRYPTED(OCI "layer.v1.tar", "'" ENC "pubopts':'p','" ENC "pubopts':'q','" ENC "keys.jwe':'j'"), "is there twice"},
+        {"{'mediaType':'" OCI "layer.v1.tar+encrypted','digest':'sha256:" HEX "','size':0,'annotations':{'" ENC "pubopts':'p','" ENC "keys.jwe':'j'}}",
+         "layers[0].size is 0"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char text[2000];
+        snprintf(text, sizeof text, IMAGE(CONFIG, "%s"), bad[i].text);
+        if (parse(text))
+            check_fail("%s was accepted", text);
+        CHECK_ERR(bad[i].why);
     }
 }
 

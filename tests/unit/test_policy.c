@@ -77,6 +77,51 @@ TEST(everything)
     CHECK(view_is(p.weaknesses, "registry.allowHttp limits.allowDevices"));
 }
 
+TEST(secrets_and_supervisor)
+{
+    CHECK(parse("{" KEYS ",'kbs':{'url':'http://kbs.example:8080','teeKey':'RSA-OAEP-256','allowHttp':true},'decrypt':{'keys':['kbs:///a/key/1','kbs://h:8/a/key/2']},"
+                "'registry':{'auth':'kbs:///a/b/c','ca':'kbs:///a/b/d','mirrors':'kbs:///a/b/e'},"
+                "'run':{'mode':'supervise','secrets':[{'uri':'kbs:///a/b/f','file':'f','mode':'440','owner':'www:www'},{'sealed':'sealed.x','env':'E'},{'env':'F'}],"
+                "'api':{'feature':'all','resources':['kbs:///a/']},'tls':{'forward':81}}}"));
+    CHECK(p.kbs.rsa_key && p.kbs.allow_http && view_is(p.kbs.url, "http://kbs.example:8080") && view_is(p.weaknesses, "kbs.allowHttp"));
+    CHECK(p.decrypt_key_count == 2 && view_is(p.decrypt_keys[1], "kbs://h:8/a/key/2") && view_is(p.ca_uri, "kbs:///a/b/d"));
+    CHECK(view_is(p.auth_uri, "kbs:///a/b/c") && view_is(p.mirrors_uri, "kbs:///a/b/e") && !p.auth_count && !p.mirror_count && !p.ca_pem.n);
+    CHECK(p.mode == POLICY_SUPERVISE && p.secret_count == 3 && p.secrets[0].mode == 0440 && view_is(p.secrets[0].owner, "www:www"));
+    CHECK(p.secrets[1].mode == 0400 && view_is(p.secrets[1].sealed, "sealed.x") && view_is(p.secrets[2].env, "F") && !p.secrets[2].uri.n);
+    CHECK(p.api == (POLICY_API_RESOURCE | POLICY_API_ATTESTATION) && p.api_prefix_count == 1 && p.tls_port == 8443 && p.tls_forward == 81);
+    CHECK(parse("{" KEYS ",'run':{'mode':'supervise','api':{'feature':'attestation'}}}") && p.api == POLICY_API_ATTESTATION && !p.tls_port);
+    CHECK(parse("{'kbs':{'url':'https://x','policy':'kbs:///a/b/c'},'tee':['tdx']}") && !p.group_count && view_is(p.kbs.policy, "kbs:///a/b/c"));
+}
+
+TEST(resource_uris)
+{
+    static const char *const bad[] = {"", "kbs:", "kbs:///", "kbs:///a/b", "kbs:///a/b/", "kbs:///a//c", "kbs:///a/b/c/d", "kbs:///a/b/c/", "kbs:///../b/c",
+                                      "kbs:///a/./c", "kbs:///a/b/..", "kbs:///a/b/c?x", "kbs:///a/b/%2e", "kbs:///a/b/c d", "KBS:///a/b/c", "kbs://h/a/b", "kbs://u@h/a/b/c",
+                                      "https:///a/b/c", "kbs:/a/b/c", "kbs:///a/b/c\n"};
+    struct view path;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) CHECK(!policy_resource(view_str(bad[i]), &path));
+    CHECK(policy_resource(VIEW("kbs:///a-1/b_2/c.3"), &path) && view_is(path, "a-1/b_2/c.3"));
+    CHECK(policy_resource(VIEW("kbs://kbs.example:8080/a/b/c"), &path) && view_is(path, "a/b/c"));
+    CHECK(policy_resource(VIEW("kbs:///a/b/..."), &path));
+}
+
+TEST(members_from_resources)
+{
+    CHECK(parse("{" KEYS ",'registry':{'auth':'kbs:///a/b/c'}}"));
+    CHECK(policy_take_auth(&p, VIEW("{\"auths\":{\"r.example\":{\"auth\":\"dTpw\"},\"r.example/team\":{\"auth\":\"dDpx\"}},\"credsStore\":\"x\"}"), &arena, &err));
+    CHECK(view_is(policy_credential(&p, VIEW("r.example"), VIEW("team/web")), "t:q") && view_is(policy_credential(&p, VIEW("r.example"), VIEW("other")), "u:p"));
+    CHECK(!policy_take_auth(&p, VIEW("{}"), &arena, &err) && !policy_take_auth(&p, VIEW("nonsense"), &arena, &err));
+    static const char *const wrong[] = {"{'auths':{'r.example':{'username':'u','password':31337}}}", "{'auths':{'r.example':{'username':31337,'password':''}}}",
+                                        "{'auths':{'r.example':{'auth':31337}}}", "{'auths':'31337'}", "{'auths':{'r.example':'31337'}}", "{'auths':['31337']}"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) { // what is there instead may be a secret
+        CHECK(!policy_take_auth(&p, quoted(wrong[i]), &arena, &err));
+        if (strstr(err.text, "31337")) check_fail("%s", err.text);
+    }
+    CHECK(policy_take_mirrors(&p, VIEW("[\"m.example/x\"]"), &arena, &err) && p.mirror_count == 1);
+    CHECK(!policy_take_mirrors(&p, VIEW("{}"), &arena, &err) && !policy_take_mirrors(&p, VIEW("[\"https://m\"]"), &arena, &err));
+    CHECK(!policy_take_ca(&p, VIEW("nothing"), &arena, &err) && err.kind == ERR_USAGE);
+}
+
 TEST(unsigned_by_name)
 {
     CHECK(parse("{'signatures':{'allowUnsigned':true}}") && p.group_count == 0 && p.key_count == 0);
@@ -98,7 +143,7 @@ TEST(refused)
         {"[]", "policy: not a JSON object"},
         {"{}", "policy: signatures.keys is missing"},
         {"{'image':'registry.example/web'}", "policy: signatures.keys is missing"},
-        {"{" KEYS ",'imgae':'x'}", "policy: imgae is not known to this build; known here: image, registry, signatures, attestations, sbom, tee, register, run, limits"},
+        {"{" KEYS ",'imgae':'x'}", "policy: imgae is not known to this build; known here: image, registry, signatures, attestations, sbom, decrypt, kbs, tee, register, run, limits"},
         {"{" KEYS "," KEYS "}", "'signatures' is there twice"},
         {"{" KEYS ",'sbom':{'matchRootfs':true}}", "policy: sbom.matchRootfs, but attestations has no entry"},
         {"{" KEYS ",'sbom':{'match':true}}", "policy: sbom.match is not known"},
@@ -120,7 +165,8 @@ TEST(refused)
         {"{" KEYS ",'registry':{'ca':''}}", "policy: registry.ca holds no certificate"},
         {"{" KEYS ",'registry':{'ca':'$ka'}}", "policy: registry.ca holds no certificate"},
         {"{" KEYS ",'registry':{'ca':'" CERT "-----BEGIN CERTIFICATE-----\\nMAA'}}", "policy: registry.ca: PEM: the block 'CERTIFICATE' has no end"},
-        {"{" KEYS ",'registry':{'auth':'kbs:///x/y/z'}}", "policy: registry.auth is a kbs: URI, but this build has no KBS client"},
+        {"{" KEYS ",'registry':{'auth':'kbs:///x/y'}}", "policy: registry.auth is 'kbs:///x/y', which is not kbs:///repository/type/tag"},
+        {"{" KEYS ",'registry':{'ca':'kbs:///x/../z'}}", "policy: registry.ca is 'kbs:///x/../z', which is not"},
         {"{" KEYS ",'registry':{'auth':'x'}}", "policy: registry.auth must be an object"},
         {"{" KEYS ",'registry':{'auth':{}}}", "policy: registry.auth.auths is missing"},
         {"{" KEYS ",'registry':{'auth':{'credHelpers':{}}}}", "policy: registry.auth.credHelpers is not known"},
@@ -167,8 +213,16 @@ TEST(refused)
         {"{" KEYS ",'register':{'pcr':7}}", "policy: register.pcr is 7, 8 to 15 is accepted"},
         {"{" KEYS ",'register':{'pcr':16}}", "policy: register.pcr is 16"},
         {"{" KEYS ",'register':{'pcr':'15'}}", "policy: register.pcr must be a whole number"},
-        {"{" KEYS ",'run':{'mode':'supervise'}}", "policy: run.mode is 'supervise', this build knows only exec"},
-        {"{" KEYS ",'run':{'args':[]}}", "policy: run.args is empty"},
+        {"{" KEYS ",'run':{'mode':'fork'}}", "policy: run.mode is 'fork', not exec or supervise"},
+        {"{" KEYS ",'run':{'api':{}}}", "policy: run.api needs a supervisor"},
+        {"{" KEYS ",'run':{'mode':'exec','tls':{}}}", "policy: run.tls needs a supervisor"},
+        {"{" KEYS ",'run':{'mode':'supervise','api':{'feature':'none'}}}", "policy: run.api.feature is 'none'"},
+        {"{" KEYS ",'run':{'mode':'supervise','api':{'resources':['kbs://host/a']}}}", "does not begin with kbs:///"},
+        {"{" KEYS ",'run':{'mode':'supervise','api':{'resources':[]}}}", "run.api.resources"},
+        {"{" KEYS ",'run':{'mode':'supervise','tls':{'port':80}}}", "policy: run.tls: port and forward are both 80"},
+        {"{" KEYS ",'run':{'mode':'supervise','api':{},'tls':{'forward':8006}}}", "policy: run.tls: 8006 is the port of run.api"},
+        {"{" KEYS ",'run':{'mode':'supervise','tls':{'port':65536}}}", "policy: run.tls.port is 65536"},
+        {"{" KEYS ",'run':{'args':[]}}", "policy: run.args has 0 entries, 1 to 1024 are accepted"},
         {"{" KEYS ",'run':{'args':'sh'}}", "policy: run.args must be an array"},
         {"{" KEYS ",'run':{'args':['sh',1]}}", "policy: run.args[1] must be a string"},
         {"{" KEYS ",'run':{'env':['A=1']}}", "policy: run.env must be an object"},
@@ -176,7 +230,33 @@ TEST(refused)
         {"{" KEYS ",'run':{'env':{'A=B':'1'}}}", "policy: run.env: 'A=B' is no name"},
         {"{" KEYS ",'run':{'env':{'':'1'}}}", "policy: run.env: '' is no name"},
         {"{" KEYS ",'run':{'user':''}}", "policy: run.user is empty"},
-        {"{" KEYS ",'run':{'secrets':[]}}", "policy: run.secrets is not known"},
+        {"{" KEYS ",'run':{'secrets':{}}}", "policy: run.secrets must be an array"},
+        {"{" KEYS ",'run':{'secrets':['x']}}", "policy: run.secrets[0] must be an object"},
+        {"{" KEYS ",'run':{'secrets':[{'uri':'kbs:///a/b/c'}]}}", "must have either file or env"},
+        {"{" KEYS ",'run':{'secrets':[{'uri':'kbs:///a/b/c','file':'f','env':'E'}]}}", "must have either file or env"},
+        {"{" KEYS ",'run':{'secrets':[{'file':'f'}]}}", "must have either uri or sealed"},
+        {"{" KEYS ",'run':{'secrets':[{'uri':'kbs:///a/b/c','sealed':'sealed.x','env':'E'}]}}", "must have either uri or sealed"},
+        {"{" KEYS ",'run':{'secrets':[{'sealed':'x','env':'E'}]}}", "does not begin with 'sealed.'"},
+        {"{" KEYS ",'run':{'secrets':[{'uri':'kbs:///a/b','env':'E'}]}}", "policy: run.secrets[0].uri is 'kbs:///a/b', which is not kbs:///repository/type/tag"},
+        {"{" KEYS ",'run':{'secrets':[{'uri':'kbs:///a/b/c','file':'../f'}]}}", "is no name"},
+        {"{" KEYS ",'run':{'secrets':[{'uri':'kbs:///a/b/c','file':'a/f'}]}}", "is no name"},
+        {"{" KEYS ",'run':{'secrets':[{'uri':'kbs:///a/b/c','env':'A=B'}]}}", "is no name"},
+        {"{" KEYS ",'run':{'secrets':[{'uri':'kbs:///a/b/c','file':'f','mode':'0888'}]}}", "four octal digits"},
+        {"{" KEYS ",'run':{'secrets':[{'uri':'kbs:///a/b/c','file':'f','mode':'4755'}]}}", "at most 0777"},
+        {"{" KEYS ",'run':{'secrets':[{'uri':'kbs:///a/b/c','file':'f','mode':''}]}}", "four octal digits"},
+        {"{" KEYS ",'run':{'secrets':[{'uri':'kbs:///a/b/c','file':'f','mode':'00400'}]}}", "four octal digits"},
+        {"{" KEYS ",'run':{'secrets':[{'sealed':'','env':'E'}]}}", "does not begin with 'sealed.'"},
+        {"{" KEYS ",'run':{'secrets':[{'uri':'kbs:///a/b/c','env':'E','mode':'0400'}]}}", "mode is for files"},
+        {"{" KEYS ",'run':{'secrets':[{'uri':'kbs:///a/b/c','env':'E'},{'uri':'kbs:///a/b/d','env':'E'}]}}", "run.secrets[1]: 'E' is there twice"},
+        {"{" KEYS ",'kbs':{'url':'ftp://x'}}", "policy: kbs.url is 'ftp://x'"},
+        {"{" KEYS ",'kbs':{'url':'http://x'}}", "policy: kbs.url is http://x: anybody"},
+        {"{" KEYS ",'kbs':{'url':'https://x','teeKey':'RSA1_5'}}", "policy: kbs.teeKey is 'RSA1_5'"},
+        {"{" KEYS ",'kbs':{'url':'https://x','ca':'x'}}", "policy: kbs.ca holds no certificate"},
+        {"{" KEYS ",'kbs':{'url':'https://x','policy':'kbs:///a/b/c'}}", "policy: beside kbs.policy.signatures is not known"},
+        {"{'kbs':{'policy':'x'}}", "policy: kbs.policy is 'x'"},
+        {"{" KEYS ",'decrypt':{}}", "policy: decrypt.keys is missing"},
+        {"{" KEYS ",'decrypt':{'keys':[]}}", "policy: decrypt.keys has 0 entries"},
+        {"{" KEYS ",'decrypt':{'keys':['a']}}", "policy: an entry of decrypt.keys is 'a'"},
         {"{" KEYS ",'limits':{'layers':0}}", "policy: limits.layers is 0, 1 to 128 is accepted"},
         {"{" KEYS ",'limits':{'layers':129}}", "policy: limits.layers is 129"},
         {"{" KEYS ",'limits':{'files':0}}", "policy: limits.files is 0"},
@@ -257,8 +337,8 @@ TEST(lists_refused)
         {S "'messageSignatures':1}}", "signatures.messageSignatures must be true or false"},
         {S "'inline':[]}}", "signatures.inline has 0 entries"},
         {S "'inline':[{'payload':'eA=='}]}}", "policy: signatures.inline[0].signature is missing"},
-        {S "'inline':[{'payload':'eA','signature':'eA=='}]}}", "policy: signatures.inline[0].payload is not 1 to 65536 bytes in base64"},
-        {S "'inline':[{'payload':'eA==','signature':''}]}}", "policy: signatures.inline[0].signature is not 1 to 1024 bytes"},
+        {S "'inline':[{'payload':'eA','signature':'eA=='}]}}", "policy: signatures.inline[0].payload is not base64"},
+        {S "'inline':[{'payload':'eA==','signature':''}]}}", "policy: signatures.inline[0].signature has 0 bytes, 1 to 1024 are accepted"},
         {S "'inline':[{'payload':'eA==','signature':'eA==','key':'a'}]}}", "policy: signatures.inline[0].key is not known"},
         {"{" KEYS ",'attestations':[]}", "policy: attestations has 0 entries, 1 to 16"},
         {"{" KEYS ",'attestations':['x']}", "policy: attestations[0] must be an object"},

@@ -30,6 +30,7 @@ TEST(commands) {
     COMMAND(tpm2_activate(0x80000000, 0x80000001, 0x03000000, view_of(activate.p + 42, blob), view_skip(activate, 44 + blob), &w), "activate_credential");
     COMMAND(tpm2_nv_read_public(TPM2_NV_EK_ECC, &w), "nv_read_public");
     COMMAND(tpm2_nv_read(TPM2_NV_EK_ECC, 512, 0, &w), "nv_read");
+    COMMAND(tpm2_read_public(0x81010002, &w), "read_public");
 
     struct view quote = vector("tee/quote.command.bin");
     COMMAND(tpm2_quote(0x80000000, view_of(quote.p + 29, 32), all, 2, &w), "quote");
@@ -203,6 +204,29 @@ TEST(answers_to_activation) {
     CHECK(tpm2_parse_nv(v = vector("tee/nv_read.response.bin"), &bytes, &err) && bytes.n == 512 && bytes.p[1] == 7);
     broken(v, v.n, nv);
     CHECK(!activated(v));
+}
+
+static bool rsa(struct view v) { return tpm2_parse_rsa(v, &(struct view){0}, &err); }
+
+/* Trustee's AK, as tpm2_createak makes it, and keys of other kinds. */
+TEST(rsa_keys) {
+    struct view n, v;
+    fresh();
+    CHECK(tpm2_parse_rsa(v = vector("tee/read_public.response.bin"), &n, &err) && n.n == 256 && n.p == v.p + 36);
+    broken(v, v.n, rsa);
+    static const struct {
+        size_t at;
+        uint8_t is;
+        const char *why;
+    } changes[] = {{13, 0x23, "the key is of type 0x23"}, {23, 0x06, "scheme 0x0"}, {25, 0x16, "scheme 0x16"}, {27, 0x0c, "not RSA with RSASSA and SHA-256"},
+                   {28, 0x0c, "an RSA key of 3072 bits"}, {33, 3, "exponent 3"}};
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        uint8_t copy[400];
+        memcpy(copy, v.p, v.n);
+        copy[changes[i].at] = changes[i].is;
+        CHECK(!rsa(view_of(copy, v.n)));
+        CHECK_ERR(changes[i].why);
+    }
 }
 
 TEST(attests) {

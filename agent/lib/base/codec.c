@@ -1,17 +1,17 @@
 /* see codec.h */
 #include "base/codec.h"
 
-static int hex_digit(uint8_t c) {
+int hex_value(uint8_t c) {
     if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    return -1;
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 bool hex_decode(struct view text, uint8_t *out, size_t n) {
     if (text.n != 2 * n) return false;
     for (size_t i = 0; i < text.n; i++)
-        if (hex_digit(text.p[i]) < 0) return false;
-    for (size_t i = 0; i < n; i++) out[i] = (uint8_t)(hex_digit(text.p[2 * i]) << 4 | hex_digit(text.p[2 * i + 1]));
+        if (hex_value(text.p[i]) < 0 || (text.p[i] >= 'A' && text.p[i] <= 'F')) return false;
+    for (size_t i = 0; i < n; i++) out[i] = (uint8_t)(hex_value(text.p[2 * i]) << 4 | hex_value(text.p[2 * i + 1]));
     return true;
 }
 

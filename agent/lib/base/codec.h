@@ -7,6 +7,8 @@
 
 #include "base/view.h"
 
+/* A digit of either case; -1: none. */
+int hex_value(uint8_t c);
 /* Exactly 2*n lower-case digits into n bytes. False leaves `out` alone. */
 bool hex_decode(struct view text, uint8_t *out, size_t n);
 /* Decodes into `out` (`size` bytes); *n is what was written. False for any other character, wrong length or

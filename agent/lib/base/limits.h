@@ -50,7 +50,17 @@
 #define CERTIFICATES_MAX (64u << 10)
 /* Initdata, packed or not: a policy, and what else is written by a person. */
 #define INITDATA_MAX (2u << 20)
+/* A resource of a KBS: a policy at most (kbs.policy). Other secrets are small. */
+#define KBS_RESOURCE_MAX POLICY_MAX
+/* What is sent to a KBS: evidence of up to 2 MiB, and initdata, escaped. */
+#define KBS_REQUEST_MAX (8u << 20)
+/* The protected header of a KBS's JWE in base64url: alg, enc, epk are 250 characters. */
+#define KBS_PROTECTED_MAX 4096u
+/* A KBS's token: claims of one machine, among them, with Trustee, its whole event log. */
+#define KBS_TOKEN_MAX (512u << 10)
 /* An endorsement key's certificate in NV: 700 to 1500 bytes, the index itself at most 2048 (TPM 2.0 PC Client). */
 #define EK_CERTIFICATE_MAX 2048u
+/* One secret of the workload: keys, certificates, configurations; Kubernetes takes as much. */
+#define SECRET_MAX (1u << 20)
 
 #endif

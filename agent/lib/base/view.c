@@ -27,6 +27,14 @@ bool view_eq_nocase(struct view a, struct view b) {
     return true;
 }
 
+bool view_is_word(struct view v, const char *also) {
+    for (size_t i = 0; i < v.n; i++) {
+        uint8_t c = v.p[i], letter = c | 0x20;
+        if (!(letter >= 'a' && letter <= 'z') && !(c >= '0' && c <= '9') && !(c && strchr(also, c))) return false;
+    }
+    return true;
+}
+
 bool view_u64(struct view v, uint64_t max, uint64_t *out) {
     if (v.n == 0 || (v.n > 1 && v.p[0] == '0')) return false;
     uint64_t value = 0;

@@ -49,6 +49,9 @@ struct view view_trim(struct view v);
 /* ASCII letters compared without case (HTTP names, host names). */
 bool view_eq_nocase(struct view a, struct view b);
 
+/* ASCII letters, digits and the characters of `also`, nothing else; true for the empty view. */
+bool view_is_word(struct view v, const char *also);
+
 /* Decimal digits only, no sign, no leading zero except "0" itself, at most `max`. False leaves *out alone. */
 bool view_u64(struct view v, uint64_t max, uint64_t *out);
 

@@ -58,6 +58,13 @@ void write_base64(struct writer *w, struct view v) {
     }
 }
 
+void write_base64url(struct writer *w, struct view v) {
+    size_t from = w->n;
+    write_base64(w, v);
+    while (w->n > from && w->p[w->n - 1] == '=') w->n--;
+    for (size_t i = from; i < w->n; i++) w->p[i] = w->p[i] == '+' ? '-' : w->p[i] == '/' ? '_' : w->p[i];
+}
+
 void write_json_string(struct writer *w, struct view v) {
     static const char special[] = "\"\\\b\f\n\r\t", letter[] = "\"\\bfnrt";
     write_u8(w, '"');

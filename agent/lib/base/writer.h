@@ -29,6 +29,8 @@ void write_le64(struct writer *w, uint64_t x);
 void write_hex(struct writer *w, struct view v);
 void write_dec(struct writer *w, uint64_t x);
 void write_base64(struct writer *w, struct view v);
+/* RFC 4648 section 5, without padding, for which there must be room while it is written. */
+void write_base64url(struct writer *w, struct view v);
 /* A JSON string with its quotes: `"`, `\` and bytes below 0x20 escaped as RFC 8785 does; other bytes as they are. */
 void write_json_string(struct writer *w, struct view v);
 /* A member of an object begun with "{": a comma where one is due, the name as a JSON string, and a colon. */

@@ -30,7 +30,7 @@ static bool read_content(const json *envelope, const json *message, struct arena
         return dsse_parse(envelope, a, &b->envelope, e) &&
                one_of(b->envelope.signature_count, "dsseEnvelope.signatures", e);
     struct view *signature = &b->message_signature;
-    if (!dsse_bytes(message, "signature", "bundle: messageSignature", signature, e)) return false;
+    if (!json_need_base64(message, "signature", "bundle: messageSignature", signature, e)) return false;
     if (signature->n && signature->n <= SIGNATURE_MAX) return true;
     return err_set(e, ERR_FORMAT, "bundle: messageSignature.signature has %zu bytes, 1 to %u are accepted",
                    signature->n, SIGNATURE_MAX);

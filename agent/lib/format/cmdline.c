@@ -42,11 +42,7 @@ static bool parse_netmask(struct view v, uint8_t family, uint8_t *prefix) {
 }
 
 static bool is_name(struct view v, size_t max, const char *also) {
-    for (size_t i = 0; i < v.n; i++) {
-        uint8_t c = v.p[i], letter = c | 32;
-        if (!(letter >= 'a' && letter <= 'z') && !(c >= '0' && c <= '9') && !strchr(also, c)) return false;
-    }
-    return v.n <= max && (v.n == 0 || v.p[0] != '-') && !view_is(v, ".") && !view_is(v, "..");
+    return view_is_word(v, also) && v.n <= max && (v.n == 0 || v.p[0] != '-') && !view_is(v, ".") && !view_is(v, "..");
 }
 
 /* The next field of ip=: up to a ':' that stands outside brackets. */

@@ -162,12 +162,8 @@ static bool default_route(struct view v, uint8_t router[4], struct err *e) {
 /* Names come from whoever answered first: what is not plainly a name is left out. */
 static struct view name(struct view v) {
     while (v.n && v.p[v.n - 1] == 0) v.n--;
-    for (size_t i = 0; i < v.n; i++) {
-        uint8_t c = v.p[i], letter = c | 32;
-        if (!(letter >= 'a' && letter <= 'z') && !(c >= '0' && c <= '9') && c != '-' && c != '.')
-            return (struct view){0};
-    }
-    return v.n > 253 || (v.n && (v.p[0] == '.' || v.p[0] == '-')) ? (struct view){0} : v;
+    bool good = view_is_word(v, "-.") && v.n <= 253 && (!v.n || (v.p[0] != '.' && v.p[0] != '-'));
+    return good ? v : (struct view){0};
 }
 
 static bool subnet(const uint8_t mask[4], uint8_t *prefix, struct err *e) {

@@ -1,20 +1,7 @@
 /* see dsse.h */
 #include "format/dsse.h"
 
-#include "base/codec.h"
-
 #include <stdio.h>
-
-bool dsse_bytes(const json *object, const char *name, const char *where, struct view *out, struct err *e) {
-    struct view text;
-    size_t n;
-    if (!json_need_text(object, name, where, &text, e)) return false;
-    uint8_t *p = (uint8_t *)text.p; /* in the arena, and each byte is read before one is written over it */
-    if (!base64_decode(text, p, text.n, &n))
-        return err_set(e, ERR_FORMAT, "%s%s%s is not base64", where, strchr(where, ':') ? "." : ": ", name);
-    *out = view_of(p, n);
-    return true;
-}
 
 bool dsse_parse(const json *envelope, struct arena *a, struct dsse_envelope *out, struct err *e) {
     struct view type, sig;
@@ -35,12 +22,12 @@ bool dsse_parse(const json *envelope, struct arena *a, struct dsse_envelope *out
     for (struct json_iter it = json_each(signatures); json_next(&it);) {
         char where[48];
         snprintf(where, sizeof where, "envelope: signatures[%zu]", d->signature_count);
-        if (!dsse_bytes(it.value, "sig", where, &sig, e)) return false;
+        if (!json_need_base64(it.value, "sig", where, &sig, e)) return false;
         if (sig.n == 0 || sig.n > SIGNATURE_MAX)
             return err_set(e, ERR_FORMAT, "%s.sig has %zu bytes, 1 to %u are accepted", where, sig.n, SIGNATURE_MAX);
         d->signatures[d->signature_count++] = sig;
     }
-    if (!dsse_bytes(envelope, "payload", "envelope", &d->payload, e)) return false;
+    if (!json_need_base64(envelope, "payload", "envelope", &d->payload, e)) return false;
     *out = *d;
     return true;
 }

@@ -24,7 +24,4 @@ struct dsse_envelope {
  * json_parse. */
 bool dsse_parse(const json *envelope, struct arena *a, struct dsse_envelope *out, struct err *e);
 
-/* A member whose value is bytes in base64, decoded in place. May be empty. */
-bool dsse_bytes(const json *object, const char *name, const char *where, struct view *out, struct err *e);
-
 #endif

@@ -1,10 +1,9 @@
 /* see http.h */
 #include "format/http.h"
 
-static bool is_token_char(uint8_t c) {
-    return c &&
-           ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || strchr("!#$%&'*+-.^_`|~", c));
-}
+#include "base/codec.h"
+
+static bool is_token_char(uint8_t c) { return view_is_word(view_of(&c, 1), "!#$%&'*+-.^_`|~"); }
 
 static struct view cut_token(struct view *rest) {
     size_t n = 0;
@@ -73,6 +72,26 @@ static bool parse_framing(struct http_head *h, bool http10, struct err *e) {
     return true;
 }
 
+/* The lines behind the first, up to the end. h->status is set; keep_alive becomes what they say. */
+static bool parse_fields(struct http_head *h, struct view rest, bool http10, struct err *e) {
+    struct view line, value;
+    h->fields = rest;
+    for (size_t count = 0;; count++) {
+        if (!next_line(&rest, &line)) return err_set(e, ERR_FORMAT, "HTTP: a malformed header line");
+        if (line.n == 0) break;
+        struct view name = cut_token(&line);
+        if (name.n == 0 || line.n == 0 || line.p[0] != ':')
+            return err_set(e, ERR_FORMAT, "HTTP: a header line without a name and a colon");
+        if (count == HTTP_FIELDS_MAX) return err_set(e, ERR_FORMAT, "HTTP: more than %u header lines", HTTP_FIELDS_MAX);
+    }
+    if (rest.n) return err_set(e, ERR_FORMAT, "HTTP: bytes behind the head");
+    if (!parse_framing(h, http10, e)) return false;
+    h->keep_alive = !http10;
+    for (size_t at = 0; http_field(h, "connection", &at, &value);)
+        while (value.n) h->keep_alive &= !view_eq_nocase(view_trim(view_cut(&value, ',', NULL)), VIEW("close"));
+    return true;
+}
+
 bool http_head_parse(struct view bytes, struct http_head *out, struct err *e) {
     struct http_head h = {0};
     struct view rest = bytes, line;
@@ -85,23 +104,56 @@ bool http_head_parse(struct view bytes, struct http_head *out, struct err *e) {
         status < 100)
         return err_set(e, ERR_FORMAT, "not an HTTP/1.1 answer: '%.*s'", VIEW_ARG(shown));
     h.status = (unsigned)status;
-    h.fields = rest;
-    for (size_t count = 0;; count++) {
-        if (!next_line(&rest, &line)) return err_set(e, ERR_FORMAT, "HTTP: a malformed header line");
-        if (line.n == 0) break;
-        struct view name = cut_token(&line);
-        if (name.n == 0 || line.n == 0 || line.p[0] != ':')
-            return err_set(e, ERR_FORMAT, "HTTP: a header line without a name and a colon");
-        if (count == HTTP_FIELDS_MAX) return err_set(e, ERR_FORMAT, "HTTP: more than %u header lines", HTTP_FIELDS_MAX);
-    }
-    if (rest.n) return err_set(e, ERR_FORMAT, "HTTP: bytes behind the head");
-    if (!parse_framing(&h, http10, e)) return false;
-    h.keep_alive = !http10 && h.framing != HTTP_CLOSE;
-    struct view value;
-    for (size_t at = 0; http_field(&h, "connection", &at, &value);)
-        while (value.n) h.keep_alive &= !view_eq_nocase(view_trim(view_cut(&value, ',', NULL)), VIEW("close"));
+    if (!parse_fields(&h, rest, http10, e)) return false;
+    h.keep_alive &= h.framing != HTTP_CLOSE;
     *out = h;
     return true;
+}
+
+bool http_request_parse(struct view bytes, struct http_request *out, struct err *e) {
+    struct http_request r = {.head.status = 200};
+    struct view rest = bytes, line;
+    bool spaced = false;
+    if (!next_line(&rest, &line)) return err_set(e, ERR_FORMAT, "HTTP: a malformed request line");
+    r.method = cut_token(&line);
+    bool ok = r.method.n && line.n && line.p[0] == ' ';
+    line = view_skip(line, 1);
+    struct view target = view_cut(&line, ' ', &spaced);
+    bool http10 = view_is(line, "HTTP/1.0");
+    ok = ok && spaced && target.n && target.p[0] == '/' && (http10 || view_is(line, "HTTP/1.1"));
+    for (size_t i = 0; i < target.n; i++) ok = ok && target.p[i] > 0x20 && target.p[i] < 0x7f;
+    if (!ok) return err_set(e, ERR_FORMAT, "not an HTTP/1.1 request for a path");
+    r.path = view_cut(&target, '?', NULL);
+    r.query = target;
+    if (!parse_fields(&r.head, rest, http10, e)) return false;
+    if (r.head.framing == HTTP_CLOSE) r.head.framing = HTTP_NONE;
+    *out = r;
+    return true;
+}
+
+size_t http_form_decode(struct view text, uint8_t *out) {
+    size_t n = 0;
+    for (size_t i = 0; i < text.n; i++) {
+        uint8_t c = text.p[i];
+        if (c == '+') c = ' ';
+        if (c == '%' && i + 2 < text.n && hex_value(text.p[i + 1]) >= 0 && hex_value(text.p[i + 2]) >= 0) {
+            c = (uint8_t)(hex_value(text.p[i + 1]) << 4 | hex_value(text.p[i + 2]));
+            i += 2;
+        }
+        out[n++] = c;
+    }
+    return n;
+}
+
+bool http_query_next(struct view *query, struct view *name, struct view *value) {
+    while (query->n) {
+        struct view pair = view_cut(query, '&', NULL);
+        if (!pair.n) continue;
+        *name = view_cut(&pair, '=', NULL);
+        *value = pair;
+        return true;
+    }
+    return false;
 }
 
 enum {
@@ -116,12 +168,6 @@ enum {
     CHUNK_DONE
 };
 #define CHUNK_LINE_MAX 8192u
-
-static int hex_value(uint8_t c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 /* One byte outside the chunks' bodies. `length` counts digits, then extension bytes; in the trailer it counts all
  * bytes, with `left` the current line's. */

@@ -1,4 +1,5 @@
-/* http: response heads, chunked bodies and the few header values of a registry client (RFC 9110, RFC 9112).
+/* http: heads of responses and requests, chunked bodies and the few header values of a registry client (RFC 9110, RFC
+ * 9112).
  *
  * Pure and strict: CRLF line ends only, no folded lines, no control characters, a framing that cannot be read in two
  * ways. Views point into the caller's bytes. All errors are ERR_FORMAT. */
@@ -32,6 +33,19 @@ bool http_head_parse(struct view bytes, struct http_head *out, struct err *e);
 bool http_field(const struct http_head *h, const char *name, size_t *at, struct view *value);
 /* The first one, or an empty view. */
 struct view http_field_first(const struct http_head *h, const char *name);
+
+/* A request (RFC 9112 section 3): origin-form targets only, "/path?query", as they stand there. head.status is 200,
+ * and its framing HTTP_NONE where there is no body. */
+struct http_request {
+    struct view method, path, query;
+    struct http_head head;
+};
+bool http_request_parse(struct view bytes, struct http_request *out, struct err *e);
+/* The next "name=value" of a query, still encoded; false when there is none. */
+bool http_query_next(struct view *query, struct view *name, struct view *value);
+/* application/x-www-form-urlencoded (URL Standard, section 5.1): "+" is a space, "%2b" a byte, a "%" without two
+ * digits itself. `out` has room for text.n bytes; gives what was written. */
+size_t http_form_decode(struct view text, uint8_t *out);
 
 /* Decoder of a chunked body; begin with zeroes. */
 struct http_chunks {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <yyjson.h>
 
+#include "base/codec.h"
 #include "base/limits.h"
 
 /* yyjson's memory from the arena. The array of values grows by realloc and is the arena's last piece: it grows in
@@ -241,6 +242,17 @@ bool json_need_array(const json *object, const char *name, const char *where, co
     const json *v = json_get(object, name);
     if (!json_is_array(v)) return wrong(v, name, where, "an array", e);
     *out = v;
+    return true;
+}
+
+bool json_need_base64(const json *object, const char *name, const char *where, struct view *out, struct err *e) {
+    struct view text;
+    size_t n;
+    if (!json_need_text(object, name, where, &text, e)) return false;
+    uint8_t *p = (uint8_t *)text.p; /* in the arena, and each byte is read before one is written over it */
+    if (!base64_decode(text, p, text.n, &n))
+        return err_set(e, ERR_FORMAT, "%s%s%s is not base64", where, joint(where), name);
+    *out = view_of(p, n);
     return true;
 }
 

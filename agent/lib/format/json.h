@@ -63,6 +63,8 @@ bool json_need_text(const json *object, const char *name, const char *where, str
 bool json_need_u64(const json *object, const char *name, const char *where, uint64_t *out, struct err *e);
 bool json_need_object(const json *object, const char *name, const char *where, const json **out, struct err *e);
 bool json_need_array(const json *object, const char *name, const char *where, const json **out, struct err *e);
+/* The bytes of a string in base64 (base/codec.h), decoded in its place: once. */
+bool json_need_base64(const json *object, const char *name, const char *where, struct view *out, struct err *e);
 /* Every member's name must be one of `names` (NULL-terminated); else ERR_USAGE naming the unknown member and the known
  * ones. */
 bool json_only(const json *object, const char *const *names, const char *where, struct err *e);

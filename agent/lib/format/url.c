@@ -1,14 +1,6 @@
 /* see url.h */
 #include "format/url.h"
 
-static bool is_alnum(uint8_t c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-
-static bool only(struct view v, const char *others) {
-    for (size_t i = 0; i < v.n; i++)
-        if (!is_alnum(v.p[i]) && (v.p[i] == 0 || !strchr(others, v.p[i]))) return false;
-    return true;
-}
-
 static bool bad(struct view text, const char *why, struct err *e) {
     text = view_first(text, 200);
     return err_set(e, ERR_FORMAT, "URL '%.*s': %s", VIEW_ARG(text), why);
@@ -22,13 +14,13 @@ static bool parse_authority(struct url *u, const char **why) {
         bool closed;
         u->host = view_cut(&rest, ']', &closed);
         *why = "a malformed IPv6 address";
-        if (!closed || u->host.n < 2 || !only(u->host, ":.") || (rest.n && rest.p[0] != ':')) return false;
+        if (!closed || u->host.n < 2 || !view_is_word(u->host, ":.") || (rest.n && rest.p[0] != ':')) return false;
         u->port_given = rest.n > 0;
         rest = view_skip(rest, 1);
     } else {
         u->host = view_cut(&rest, ':', &u->port_given);
         *why = "a malformed host name";
-        if (u->host.n == 0 || u->host.n > 253 || !only(u->host, "-._")) return false;
+        if (u->host.n == 0 || u->host.n > 253 || !view_is_word(u->host, "-._")) return false;
     }
     uint64_t port = u->https ? 443 : 80;
     *why = "a port that is not 1..65535";
@@ -98,7 +90,7 @@ void url_escape(struct view v, struct writer *out) {
     static const char hex[] = "0123456789ABCDEF";
     for (size_t i = 0; i < v.n; i++) {
         uint8_t c = v.p[i];
-        if (is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '~') {
+        if (view_is_word(view_of(&c, 1), "-._~")) {
             write_u8(out, c);
         } else {
             write_u8(out, '%');

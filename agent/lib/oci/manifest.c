@@ -8,11 +8,8 @@
 
 #define DOCKER "application/vnd.docker."
 #define OCI "application/vnd.oci.image."
-
-struct document {
-    const json *root;
-    enum manifest_kind kind;
-};
+#define ENC "org.opencontainers.image.enc."
+#define ENCRYPTED "+encrypted"
 
 static bool is_manifest_type(struct view t) {
     return view_is(t, OCI "manifest.v1+json") || view_is(t, DOCKER "distribution.manifest.v2+json");
@@ -22,7 +19,7 @@ static bool is_index_type(struct view t) {
 }
 
 /* A media type, from the document or the registry, must be one of the four and of the kind that the members show. */
-static bool type_fits(struct view type, const char *by, enum manifest_kind kind, struct err *e) {
+static bool type_fits(struct view type, const char *by, bool is_index, struct err *e) {
     if (view_starts(type, VIEW(DOCKER "distribution.manifest.v1+")))
         return err_set(e, ERR_FORMAT, "manifest: %s says '%.*s': schema 1 is not supported", by,
                        VIEW_ARG(view_first(type, 100)));
@@ -30,58 +27,55 @@ static bool type_fits(struct view type, const char *by, enum manifest_kind kind,
     if (!index && !is_manifest_type(type))
         return err_set(e, ERR_FORMAT, "manifest: %s says '%.*s', which is neither an image manifest nor an index", by,
                        VIEW_ARG(view_first(type, 100)));
-    if (index == (kind == MANIFEST_INDEX)) return true;
+    if (index == is_index) return true;
     return err_set(e, ERR_FORMAT, "manifest: %s says '%.*s', but its members are those of an %s", by, VIEW_ARG(type),
                    index ? "image manifest" : "index");
 }
 
 /* The checks that hold for every document; afterwards its kind is known. */
-static bool open_document(struct view bytes, struct view content_type, struct arena *a, struct document *out,
-                          struct err *e) {
-    struct document d = {0};
+static bool open_document(struct view bytes, struct view content_type, struct arena *a, const json **out,
+                          enum manifest_kind *kind, struct err *e) {
+    const json *root;
     struct view type = {0}, told = view_trim(view_cut(&content_type, ';', NULL));
     uint64_t version;
-    if (!json_parse(bytes, a, &d.root, e)) return err_in(e, "manifest");
-    if (!json_is_object(d.root)) return err_set(e, ERR_FORMAT, "manifest: not a JSON object");
-    if (!json_need_u64(d.root, "schemaVersion", "manifest", &version, e)) return false;
+    if (!json_parse(bytes, a, &root, e)) return err_in(e, "manifest");
+    if (!json_is_object(root)) return err_set(e, ERR_FORMAT, "manifest: not a JSON object");
+    if (!json_need_u64(root, "schemaVersion", "manifest", &version, e)) return false;
     if (version != 2) {
         err_set(e, ERR_FORMAT, "manifest: schemaVersion is %llu, only 2 is supported", (unsigned long long)version);
         return version == 1
                    ? err_mend(e, "push the image again with a tool of this decade; schema 1 was retired in 2017")
                    : false;
     }
-    bool image = json_get(d.root, "config") || json_get(d.root, "layers"), index = json_get(d.root, "manifests");
+    bool image = json_get(root, "config") || json_get(root, "layers"), index = json_get(root, "manifests");
     if (image && index)
         return err_set(e, ERR_FORMAT,
                        "manifest: it has both \"manifests\" and \"config\" or \"layers\" (CVE-2021-41190)");
     if (!image && !index)
         return err_set(e, ERR_FORMAT, "manifest: it has neither \"manifests\" nor \"config\" and \"layers\"");
-    d.kind = index ? MANIFEST_INDEX : MANIFEST_IMAGE;
-    if (json_get(d.root, "mediaType") &&
-        (!json_need_text(d.root, "mediaType", "manifest", &type, e) || !type_fits(type, "mediaType", d.kind, e)))
+    if (json_get(root, "mediaType") &&
+        (!json_need_text(root, "mediaType", "manifest", &type, e) || !type_fits(type, "mediaType", index, e)))
         return false;
-    if (told.n && !type_fits(told, "the registry", d.kind, e)) return false;
+    if (told.n && !type_fits(told, "the registry", index, e)) return false;
     if (told.n && type.n && !view_eq(told, type))
         return err_set(e, ERR_FORMAT, "manifest: the registry says '%.*s', mediaType says '%.*s'", VIEW_ARG(told),
                        VIEW_ARG(type));
-    *out = d;
+    *kind = index ? MANIFEST_INDEX : MANIFEST_IMAGE;
+    *out = root;
     return true;
 }
 
 static bool open_kind(struct view bytes, enum manifest_kind kind, struct arena *a, const json **root, struct err *e) {
-    struct document d;
-    if (!open_document(bytes, (struct view){0}, a, &d, e)) return false;
-    *root = d.root;
-    return d.kind == kind || err_set(e, ERR_FORMAT, "manifest: it is an %s",
-                                     d.kind == MANIFEST_INDEX ? "index, not an image" : "image, not an index");
+    enum manifest_kind is;
+    if (!open_document(bytes, (struct view){0}, a, root, &is, e)) return false;
+    return is == kind || err_set(e, ERR_FORMAT, "manifest: it is an %s",
+                                 is == MANIFEST_INDEX ? "index, not an image" : "image, not an index");
 }
 
 bool manifest_kind_of(const struct view bytes, struct view content_type, struct arena *a, enum manifest_kind *out,
                       struct err *e) {
-    struct document d;
-    if (!open_document(bytes, content_type, a, &d, e)) return false;
-    *out = d.kind;
-    return true;
+    const json *root;
+    return open_document(bytes, content_type, a, &root, out, e);
 }
 
 /* image-spec descriptor.md; `where` names it in errors. */
@@ -137,18 +131,44 @@ static bool config_check(const json *root, const struct descriptor *config, stru
     return true;
 }
 
+/* The annotations of an encrypted layer; keys in forms that nobody here opens (pgp, pkcs7, pkcs11) are named. */
+static bool encryption_parse(const json *annotations, const char *where, struct layer_encryption *out, struct err *e) {
+    struct layer_encryption found = {json_text(json_get(annotations, ENC "pubopts")), {0}, {0}};
+    char others[200];
+    struct writer w = writer_of(others, sizeof others);
+    for (struct json_iter it = json_each(annotations); json_next(&it);) {
+        struct view value = json_text(it.value), form = view_skip(it.name, sizeof ENC "keys." - 1);
+        if (!view_starts(it.name, VIEW(ENC "keys.")) || !value.n) continue;
+        if (view_is(form, "jwe")) {
+            found.jwe = value;
+        } else if (!view_starts(form, VIEW("provider."))) {
+            write_text(&w, w.n ? ", " : ": ");
+            write_bytes(&w, view_first(form, 40));
+        } else if (!found.provider.n || view_is(form, "provider.attestation-agent")) {
+            found.provider = value;
+        }
+    }
+    if (!found.pubopts.n) return err_set(e, ERR_FORMAT, "%s is encrypted, but has no annotation " ENC "pubopts", where);
+    if (!found.jwe.n && !found.provider.n) {
+        err_set(e, ERR_FORMAT, "%s is encrypted, but its key is in no form that can be opened%.*s", where, (int)w.n,
+                others);
+        return err_mend(e, "encrypt for jwe:PUBLIC.pem or for a key provider (skopeo copy --encryption-key)");
+    }
+    *out = found;
+    return true;
+}
+
 static bool layer_parse(const json *v, size_t i, struct layer *out, struct err *e) {
     char where[40];
     snprintf(where, sizeof where, "manifest: layers[%zu]", i);
     if (!descriptor_parse(v, where, &out->descriptor, e)) return false;
     struct view type = out->descriptor.media_type;
-    if (!layer_type(type, &out->compression)) {
-        bool encrypted = view_ends(type, VIEW("+encrypted"));
-        return err_set(e, ERR_FORMAT, "%s.mediaType is '%.*s'%s", where, VIEW_ARG(view_first(type, 150)),
-                       encrypted ? "; encrypted layers: not in this build"
-                                 : ", which is no layer of a container image");
-    }
-    return out->descriptor.size || err_set(e, ERR_FORMAT, "%s.size is 0: no layer is that small", where);
+    out->encrypted = view_ends(type, VIEW(ENCRYPTED));
+    if (!layer_type(out->encrypted ? view_first(type, type.n - VIEW(ENCRYPTED).n) : type, &out->compression))
+        return err_set(e, ERR_FORMAT, "%s.mediaType is '%.*s', which is no layer of a container image", where,
+                       VIEW_ARG(view_first(type, 150)));
+    if (!out->descriptor.size) return err_set(e, ERR_FORMAT, "%s.size is 0: no layer is that small", where);
+    return !out->encrypted || encryption_parse(json_get(v, "annotations"), where, &out->encryption, e);
 }
 
 bool manifest_parse(struct view bytes, struct arena *a, struct manifest *out, struct err *e) {

@@ -21,9 +21,18 @@ struct descriptor {
     uint64_t size;
 };
 
+/* What ocicrypt (containers/ocicrypt, spec/spec.go) wrote to an encrypted layer's descriptor, as it stands there. */
+struct layer_encryption {
+    struct view pubopts;  /* org.opencontainers.image.enc.pubopts */
+    struct view jwe;      /* ...enc.keys.jwe, or empty */
+    struct view provider; /* ...enc.keys.provider.attestation-agent, else the first other provider's, or empty */
+};
+
 struct layer {
     struct descriptor descriptor;
     enum layer_compression compression; /* from the media type, never guessed from the bytes */
+    bool encrypted;                     /* the media type ends with "+encrypted" */
+    struct layer_encryption encryption; /* else empty, whatever the annotations say */
 };
 
 struct manifest {
@@ -42,9 +51,10 @@ struct platform {
 bool manifest_kind_of(const struct view bytes, struct view content_type, struct arena *a, enum manifest_kind *out,
                       struct err *e);
 
-/* Decodes an image manifest. Refused: unknown layer or config media type, `urls` in a descriptor (CVE-2020-15157),
- * a negative, fractional or zero size, a config above CONFIG_MAX, sizes above 2^53, no layer or more than LAYERS_MAX, a
- * schemaVersion other than 2. `data`, `subject`, `annotations` are ignored. The views live in `a`. */
+/* Decodes an image manifest. Refused: unknown layer or config media type, `urls` in a descriptor (CVE-2020-15157), a
+ * negative, fractional or zero size, a config above CONFIG_MAX, sizes above 2^53, no layer or more than LAYERS_MAX, a
+ * schemaVersion other than 2, an encrypted layer without pubopts, or with keys in none of the forms above. `data`,
+ * `subject` and all other annotations are ignored. The views live in `a`. */
 bool manifest_parse(struct view bytes, struct arena *a, struct manifest *out, struct err *e);
 
 /* The first entry of an index that is an image manifest and fits `want`: os, architecture, and the variant where the

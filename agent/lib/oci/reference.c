@@ -5,19 +5,11 @@
 
 #define USUAL "host/repository[:tag][@sha256:...]"
 
-static bool is_alnum(uint8_t c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
-
-static bool only(struct view v, const char *others) {
-    for (size_t i = 0; i < v.n; i++)
-        if (!v.p[i] || (!is_alnum(v.p[i]) && !strchr(others, v.p[i]))) return false;
-    return true;
-}
-
 /* RFC 1123 labels; or an IPv6 address in brackets (RFC 3986 section 3.2.2). */
 static bool host_name_ok(struct view name) {
     if (name.n && name.p[0] == '[')
-        return name.n > 3 && name.p[name.n - 1] == ']' && only(view_of(name.p + 1, name.n - 2), ":.");
-    if (name.n > 253 || !only(name, ".-")) return false;
+        return name.n > 3 && name.p[name.n - 1] == ']' && view_is_word(view_of(name.p + 1, name.n - 2), ":.");
+    if (name.n > 253 || !view_is_word(name, ".-")) return false;
     bool more = true;
     while (more) {
         struct view label = view_cut(&name, '.', &more);
@@ -61,7 +53,7 @@ static bool repository_ok(struct view name) {
 }
 
 static bool tag_ok(struct view tag) {
-    return tag.n && tag.n <= TAG_MAX && only(tag, "_.-") && tag.p[0] != '.' && tag.p[0] != '-';
+    return tag.n && tag.n <= TAG_MAX && view_is_word(tag, "_.-") && tag.p[0] != '.' && tag.p[0] != '-';
 }
 
 /* Cuts "@sha256:..." off the end. A directory may hold a '@' that means nothing. */

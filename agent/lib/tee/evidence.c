@@ -1,13 +1,17 @@
 /* see evidence.h */
 #include "tee/evidence.h"
 
-void evidence_pem(const uint8_t point[static 65], struct writer *out) {
+void evidence_spki(const uint8_t point[static 65], uint8_t out[static EVIDENCE_SPKI_SIZE]) {
     /* SEQUENCE { SEQUENCE { id-ecPublicKey, prime256v1 }, BIT STRING of 65 bytes } */
     static const uint8_t head[] = {0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01,
                                    0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00};
-    uint8_t der[sizeof head + 65];
-    memcpy(der, head, sizeof head);
-    memcpy(der + sizeof head, point, 65);
+    memcpy(out, head, sizeof head);
+    memcpy(out + sizeof head, point, 65);
+}
+
+void evidence_pem(const uint8_t point[static 65], struct writer *out) {
+    uint8_t der[EVIDENCE_SPKI_SIZE];
+    evidence_spki(point, der);
     write_text(out, "-----BEGIN PUBLIC KEY-----\n");
     for (struct view rest = view_of(der, sizeof der); rest.n; rest = view_skip(rest, 48)) {
         write_base64(out, view_first(rest, 48)); /* 64 columns */
@@ -85,6 +89,20 @@ static void write_cpu(const struct evidence *ev, struct writer *out) {
     write_tpm(ev->tpm, out);
     write_u8(out, '}');
 }
+
+void evidence_report_data(struct view preimage, uint8_t out[static 64]) {
+    hash_once(HASH_SHA384, preimage, out);
+    memcpy(out + 48, EVIDENCE_TAG, 16);
+}
+
+bool evidence_is_tagged(const uint8_t report_data[static 64]) { return memcmp(report_data + 48, EVIDENCE_TAG, 16) == 0; }
+
+void evidence_key_nonce(const char *tag, const uint8_t *digest, uint8_t nonce[static EVIDENCE_KEY_NONCE_SIZE]) {
+    memcpy(nonce, tag, 8);
+    memcpy(nonce + 8, digest, EVIDENCE_KEY_NONCE_SIZE - 8);
+}
+
+bool evidence_binds_key(struct view nonce) { return view_starts(nonce, VIEW(EVIDENCE_KEY_TAG)); }
 
 void evidence_preimage(const struct evidence *ev, struct writer *out) {
     write_u8(out, '{');

@@ -15,7 +15,7 @@
  * A CPU's part:
  *   quote (tdx) or report (snp)   base64, as the kernel gave it (a quote may be padded)
  *   certificates    base64, SNP only: the GHCB certificate table that the host added (configfs auxblob); empty when there is none
- *   report_data     hex, 64 bytes: SHA-384 of `preimage`, and 16 zero bytes
+ *   report_data     hex, 64 bytes: SHA-384 of `preimage`, then EVIDENCE_TAG
  *   preimage        text, RFC 8785: {"nonce":"<hex>","register":{...},"tpm":{"ak_public":"sha256:<hex>"}}
  *                   register is the member below, tpm is there only beside the object "tpm": that AK spoke to this agent
  *   register        tdx {"rtmr":3,"sha384":hex}; snp {"kept_by":"monitor","sha384":hex}: the CPU has no such register, so the agent kept the
@@ -36,6 +36,15 @@
 /* Two pairs of logs, a report and its certificates in base64, three banks of PCRs, and 24 KiB for the rest. */
 #define EVIDENCE_MAX ((2 * (EVENTLOG_MAX + FIRMWARE_LOG_MAX) + REPORT_MAX + CERTIFICATES_MAX) / 3 * 4 + (24u << 10))
 #define EVIDENCE_PREIMAGE_MAX 1024u
+/* The end of report_data, by which a report is Plinth's own word: the agent lets no workload have a report that ends so. A
+ * workload that could choose all 64 bytes could name another register than its own, where no hardware holds the register. */
+#define EVIDENCE_TAG "plinth-evidence1"
+/* How a nonce begins that binds a key of the agent's: for a KBS, or for a TLS certificate. Host and workload get evidence
+ * over nonces of their choice, but over none that begins so: with it a key of their own would pass for the agent's. */
+#define EVIDENCE_KEY_TAG "plinth-"
+#define EVIDENCE_KEY_KBS "plinth-k"
+#define EVIDENCE_KEY_TLS "plinth-t"
+#define EVIDENCE_KEY_NONCE_SIZE 32u
 
 struct evidence_bank {
     enum hash_alg alg;
@@ -65,6 +74,16 @@ struct evidence {
 void evidence_write(const struct evidence *ev, struct writer *out);
 /* What report_data is the digest of: from tee, nonce, value, and tpm where it is set (its ak_public). At most EVIDENCE_PREIMAGE_MAX. */
 void evidence_preimage(const struct evidence *ev, struct writer *out);
+/* SubjectPublicKeyInfo in DER (RFC 5480) of a P-256 point. */
+#define EVIDENCE_SPKI_SIZE 91u
+void evidence_spki(const uint8_t point[static 65], uint8_t out[static EVIDENCE_SPKI_SIZE]);
+/* What the report is over. */
+void evidence_report_data(struct view preimage, uint8_t out[static 64]);
+/* Whether 64 bytes of report_data end as Plinth's own do. */
+bool evidence_is_tagged(const uint8_t report_data[static 64]);
+/* The nonce that binds a key: the tag, then as much of a digest over that key as there is room for (192 bits). */
+void evidence_key_nonce(const char *tag, const uint8_t *digest, uint8_t nonce[static EVIDENCE_KEY_NONCE_SIZE]);
+bool evidence_binds_key(struct view nonce);
 /* "-----BEGIN PUBLIC KEY-----" (RFC 7468 section 13, RFC 5480) of a P-256 point; 178 bytes. */
 void evidence_pem(const uint8_t point[static 65], struct writer *out);
 

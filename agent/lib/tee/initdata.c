@@ -10,9 +10,8 @@
 
 /* Nothing is fetched from there; there is always a log, and no other program to talk to or to slow down. */
 static const char *const harmless[] = {
-    "aa.toml token_configs.kbs.url", "aa.toml token_configs.kbs.cert", "aa.toml token_configs.kbs.tee_key_algorithm",
     "aa.toml token_configs.coco_as.url", "aa.toml eventlog_config.enable_eventlog", "aa.toml log.level",
-    "cdh.toml socket", "cdh.toml aa.aa_socket", "cdh.toml kbc.name", "cdh.toml kbc.url", "cdh.toml kbc.kbs_cert",
+    "cdh.toml socket", "cdh.toml aa.aa_socket",
     "cdh.toml image.work_dir", "cdh.toml image.max_concurrent_layer_downloads_per_image",
 };
 
@@ -32,13 +31,49 @@ static bool refused(const char *file, const struct toml_entry *k, struct err *e)
     return err_mend(e, "say it in " INITDATA_POLICY " of [data] (plinth(1), POLICY), or leave it out");
 }
 
-static bool parse_coco(const char *file, struct view text, struct arena *a, struct writer *ignored, struct err *e) {
+/* The same parameter of two files. */
+static bool agree(struct view *value, const char *name, const struct toml_entry *k, struct err *e) {
+    if (value->n && !view_eq(*value, k->value))
+        return err_set(e, ERR_POLICY, "%s is '%.*s', the other file says '%.*s'", name,
+                       VIEW_ARG(view_first(k->value, 200)), VIEW_ARG(view_first(*value, 200)));
+    *value = k->value;
+    return true;
+}
+
+/* What is said of the KBS; *known false: not that. */
+static bool take_kbs(const char *name, const struct toml_entry *k, struct initdata *d, bool *known, struct err *e) {
+    static const char *const names[] = {"aa.toml token_configs.kbs.url",
+                                        "cdh.toml kbc.url",
+                                        "aa.toml token_configs.kbs.cert",
+                                        "cdh.toml kbc.kbs_cert",
+                                        "aa.toml token_configs.kbs.tee_key_algorithm",
+                                        "cdh.toml kbc.name",
+                                        "cdh.toml image.authenticated_registry_credentials_uri"};
+    size_t i = 0, count = sizeof names / sizeof names[0];
+    while (i < count && strcmp(names[i], name)) i++;
+    *known = i < count;
+    if (!*known) return true;
+    bool ok = k->type == TOML_STRING && k->value.n;
+    if (ok && i < 4) return agree(i < 2 ? &d->kbs.url : &d->kbs.ca_pem, name, k, e);
+    if (ok && i == 4) d->kbs.rsa_key = view_is(k->value, "RSA-OAEP-256");
+    if (ok && i == 4) ok = d->kbs.rsa_key || view_is(k->value, "ECDH-ES+A256KW-P256");
+    if (ok && i == 5) ok = view_is(k->value, "cc_kbc");
+    if (ok && i == 6) d->kbs.auth_uri = k->value;
+    return ok || err_set(e, ERR_POLICY, "%s is '%.*s', which this build does not speak", name,
+                         VIEW_ARG(view_first(k->value, 100)));
+}
+
+static bool parse_coco(const char *file, struct view text, struct arena *a, struct initdata *d, struct writer *ignored,
+                       struct err *e) {
     struct toml *t = arena_alloc(a, sizeof *t);
     if (!t) return arena_full(a, e);
     if (!toml_parse(text, a, t, e)) return err_in(e, "%.*s", (int)strcspn(file, " "), file);
     for (size_t i = 0, h = 0; i < t->count; i++, h = 0) {
         char name[ENTRY_NAME_MAX];
+        bool known;
         name_of(file, &t->entries[i], name);
+        if (!take_kbs(name, &t->entries[i], d, &known, e)) return false;
+        if (known) continue;
         while (h < HARMLESS && strcmp(harmless[h], name)) h++;
         if (h == HARMLESS) return refused(file, &t->entries[i], e);
         if (ignored->n) write_text(ignored, ", ");
@@ -52,8 +87,8 @@ static bool take(const struct toml_entry *k, struct arena *a, struct view *versi
     bool data = view_is(k->table, "data");
     if (k->type != TOML_STRING || (k->table.n && !data)) return refused("", k, e);
     if (data && view_is(k->key, INITDATA_POLICY)) return d->policy = k->value, k->value.n || refused("", k, e);
-    if (data && view_is(k->key, "aa.toml")) return parse_coco("aa.toml ", k->value, a, ignored, e);
-    if (data && view_is(k->key, "cdh.toml")) return parse_coco("cdh.toml ", k->value, a, ignored, e);
+    if (data && view_is(k->key, "aa.toml")) return parse_coco("aa.toml ", k->value, a, d, ignored, e);
+    if (data && view_is(k->key, "cdh.toml")) return parse_coco("cdh.toml ", k->value, a, d, ignored, e);
     if (data || !(view_is(k->key, "version") || view_is(k->key, "algorithm"))) return refused("", k, e);
     *(view_is(k->key, "version") ? version : algorithm) = k->value;
     return true;

@@ -8,10 +8,10 @@
  *
  * [data] as this build reads it:
  *   plinth-policy.json  the policy (trust/policy.h)
- *   aa.toml, cdh.toml   parameters of CoCo's attestation agent and data hub. Those that concern parts which Plinth
- *                       does without, or a KBS, which this build never asks, are ignored and named in `ignored`; all
- *                       others are refused by their name: an image's policy, credentials, mirrors, a proxy, CAs belong
- *                       into plinth-policy.json
+ *   aa.toml, cdh.toml   parameters of CoCo's attestation agent and data hub. Which KBS is asked, and that registry
+ *                       credentials come from it, is followed; those that concern parts which Plinth does without are
+ *                       ignored and named in `ignored`; all others are refused by their name: an image's policy,
+ *                       mirrors, a proxy, CAs belong into plinth-policy.json
  *   anything else       is refused; policy.rego, too: its rules would be those of another program */
 #ifndef PLINTH_TEE_INITDATA_H
 #define PLINTH_TEE_INITDATA_H
@@ -27,11 +27,17 @@
 struct initdata {
     enum hash_alg algorithm;
     struct view policy;  /* empty: none */
-    struct view ignored; /* "aa.toml token_configs.kbs.url, ..." in printable ASCII; may be empty */
+    struct view ignored; /* "aa.toml log.level, ..." in printable ASCII; may be empty */
+    struct {
+        /* aa.toml token_configs.kbs.url and cert, cdh.toml kbc.url and kbs_cert, each empty where neither has it */
+        struct view url, ca_pem;
+        bool rsa_key;         /* aa.toml token_configs.kbs.tee_key_algorithm is the RSA one */
+        struct view auth_uri; /* cdh.toml image.authenticated_registry_credentials_uri, as it stands there */
+    } kbs;
 };
 
-/* ERR_FORMAT: not such a text; ERR_POLICY: a member that this build does not follow. Views live in `a` and in `text`.
- */
+/* ERR_FORMAT: not such a text; ERR_POLICY: a member or value that this build does not follow, aa.toml and cdh.toml
+ * at odds. Views live in `a` and in `text`. */
 bool initdata_parse(struct view text, struct arena *a, struct initdata *out, struct err *e);
 
 /* Which digest of `text` the register `bound`, 32 or 48 bytes, holds; *out stays where both are empty. ERR_DIGEST with

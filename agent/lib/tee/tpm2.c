@@ -14,12 +14,15 @@ enum {
     CC_QUOTE = 0x158,
     CC_FLUSH_CONTEXT = 0x165,
     CC_NV_READ_PUBLIC = 0x169,
+    CC_READ_PUBLIC = 0x173,
     CC_START_AUTH_SESSION = 0x176,
     CC_GET_CAPABILITY = 0x17A,
     CC_PCR_READ = 0x17E,
     CC_PCR_EXTEND = 0x182,
     CAP_PCRS = 5,
+    ALG_RSA = 1,
     ALG_NULL = 0x10,
+    ALG_RSASSA = 0x14,
     RC_YIELDED = 0x908,
     RC_TESTING = 0x90A,
     RC_RETRY = 0x922,
@@ -205,6 +208,12 @@ void tpm2_quote(uint32_t ak_handle, struct view qualifying_data, const struct tp
     write_2b(out, qualifying_data);
     write_be16(out, ALG_NULL); /* the key's own scheme */
     write_selections(out, selections, count);
+    end(out);
+}
+
+void tpm2_read_public(uint32_t handle, struct writer *out) {
+    begin(out, ST_NO_SESSIONS, CC_READ_PUBLIC);
+    write_be32(out, handle);
     end(out);
 }
 
@@ -421,6 +430,31 @@ bool tpm2_parse_nv_public(struct view response, uint16_t *size, struct err *e) {
 
 bool tpm2_parse_nv(struct view response, struct view *bytes, struct err *e) {
     return parse_2b("TPM2_NV_Read", response, 1, bytes, e);
+}
+
+bool tpm2_parse_rsa(struct view response, struct view *modulus, struct err *e) {
+    struct reader r;
+    if (!parse("TPM2_ReadPublic", response, 0, NULL, &r, e)) return false;
+    struct reader public = reader_of(read_2b(&r));
+    read_2b(&r); /* name */
+    read_2b(&r); /* qualifiedName */
+    uint16_t type = read_be16(&public);
+    read_bytes(&public, 2 + 4); /* nameAlg, attributes */
+    read_2b(&public);           /* policy */
+    uint16_t symmetric = read_be16(&public), scheme = symmetric == ALG_NULL ? read_be16(&public) : 0;
+    if (r.bad || public.bad || r.rest.n) return broken("TPM2_ReadPublic", e);
+    if (type != ALG_RSA || scheme != ALG_RSASSA || read_be16(&public) != TPM2_ALG_SHA256)
+        return err_set(e, ERR_POLICY, "the key is of type 0x%x with scheme 0x%x, not RSA with RSASSA and SHA-256", type,
+                       scheme);
+    uint16_t bits = read_be16(&public);
+    uint32_t exponent = read_be32(&public);
+    struct view n = read_2b(&public);
+    if (!reader_done(&public)) return broken("TPM2_ReadPublic", e);
+    if (bits != 2048 || n.n != 256 || (exponent && exponent != 65537))
+        return err_set(e, ERR_POLICY, "an RSA key of %u bits with exponent %u, not 2048 with 65537", bits,
+                       (unsigned)exponent);
+    *modulus = n;
+    return true;
 }
 
 bool tpm2_parse_quote(struct view response, struct view *attest, struct view *signature, struct err *e) {

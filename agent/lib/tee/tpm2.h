@@ -48,6 +48,7 @@ void tpm2_nv_read(uint32_t index, uint16_t bytes, uint16_t offset, struct writer
 void tpm2_quote(uint32_t ak_handle, struct view qualifying_data, const struct tpm2_selection *selections, size_t count,
                 struct writer *out);
 void tpm2_flush(uint32_t handle, struct writer *out);
+void tpm2_read_public(uint32_t handle, struct writer *out);
 
 /* True when the whole response says to send the command again: TPM_RC_RETRY, TPM_RC_YIELDED, TPM_RC_TESTING. */
 bool tpm2_again(struct view response);
@@ -69,6 +70,9 @@ bool tpm2_parse_policy_secret(struct view response, struct err *e);
 bool tpm2_parse_activated(struct view response, struct view *secret, struct err *e);
 bool tpm2_parse_nv_public(struct view response, uint16_t *size, struct err *e);
 bool tpm2_parse_nv(struct view response, struct view *bytes, struct err *e);
+/* The modulus (256 bytes) of an RSA key with exponent 65537 whose own scheme is RSASSA with SHA-256; ERR_POLICY for any
+ * other key. */
+bool tpm2_parse_rsa(struct view response, struct view *modulus, struct err *e);
 /* TPMS_ATTEST and TPMT_SIGNATURE. */
 bool tpm2_parse_quote(struct view response, struct view *attest, struct view *signature, struct err *e);
 

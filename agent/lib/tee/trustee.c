@@ -87,11 +87,15 @@ static const struct {
     {"launch_mit_vector", MITIGATIONS, 0}, {"current_mit_vector", MITIGATIONS, 0}, {"", SKIP, 152},
 };
 
+static void write_null_or(bool there, uint64_t value, struct writer *out) {
+    if (there) write_dec(out, value);
+    else write_text(out, "null");
+}
+
 static void write_tcb(struct view tcb, bool turin, struct writer *out) {
     const uint8_t *p = tcb.p;
     write_text(out, "{\"fmc\":");
-    if (turin) write_dec(out, p[0]);
-    else write_text(out, "null");
+    write_null_or(turin, p[0], out);
     number(out, "bootloader", p[turin ? 1 : 0]);
     number(out, "tee", p[turin ? 2 : 1]);
     number(out, "snp", p[turin ? 3 : 6]);
@@ -106,11 +110,6 @@ static void write_version(struct view v, struct writer *out) {
     number(out, "minor", v.p[1]);
     number(out, "build", v.p[0]);
     write_u8(out, '}');
-}
-
-static void write_null_or(bool there, uint64_t value, struct writer *out) {
-    if (there) write_dec(out, value);
-    else write_text(out, "null");
 }
 
 /* Family 1Ah and later; version 2 does not tell the family, but a chip id of 8 bytes is Turin's. */

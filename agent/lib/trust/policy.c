@@ -12,6 +12,7 @@
 
 #define NAME_MAX_BYTES 128u
 #define PATH_MAX_BYTES 96u
+#define RESOURCE_PART_MAX 128u
 
 struct parse {
     struct policy *p;
@@ -45,12 +46,32 @@ static bool opt_number(struct parse *q, const json *o, const char *name, const c
     return true;
 }
 
-/* An optional object of the root with known members only; *out stays NULL when it is absent. */
-static bool section(struct parse *q, const json *root, const char *name, const char *const *members, const json **out) {
-    char where[PATH_MAX_BYTES];
-    if (!has(root, name)) return true;
-    snprintf(where, sizeof where, "policy: %s", name);
-    return json_need_object(root, name, "policy", out, q->e) && json_only(*out, members, where, q->e);
+/* An optional array; *out stays NULL when it is absent. */
+static bool opt_list(struct parse *q, const json *o, const char *name, const char *where, size_t min, size_t max,
+                     const json **out) {
+    *out = NULL;
+    if (!has(o, name)) return true;
+    if (!json_need_array(o, name, where, out, q->e)) return false;
+    size_t n = json_count(*out);
+    return (n >= min && n <= max) || err_set(q->e, ERR_USAGE, "%s%s%s has %zu entries, %zu to %zu are accepted", where,
+                                             strstr(where, ": ") ? "." : ": ", name, n, min, max);
+}
+
+/* An optional object with known members only, whose path is `where`; *out stays NULL when it is absent. */
+static bool section(struct parse *q, const json *o, const char *name, const char *where, const char *const *members,
+                    const json **out) {
+    const json *v = json_get(o, name);
+    if (!v) return true;
+    *out = v;
+    return json_is_object(v) ? json_only(v, members, where, q->e)
+                             : err_set(q->e, ERR_USAGE, "%s must be an object", where);
+}
+
+/* Which of the words a text is; their number when it is none. */
+static size_t word_of(struct view text, const char *const *words) {
+    size_t i = 0;
+    while (words[i] && !view_is(text, words[i])) i++;
+    return i;
 }
 
 static bool parse_image(struct parse *q, const json *root) {
@@ -61,12 +82,12 @@ static bool parse_image(struct parse *q, const json *root) {
     return reference_parse(text, false, &q->p->image, q->e) || err_in(q->e, "policy: image");
 }
 
-static bool parse_ca(struct parse *q) {
-    struct view rest = q->p->ca_pem, label, der;
+static bool check_ca(struct parse *q, struct view rest, const char *member) {
+    struct view label, der;
     size_t certificates = 0;
     while (pem_next(&rest, q->a, &label, &der, q->e)) certificates += view_is(label, "CERTIFICATE");
-    if (q->e->kind != ERR_NONE) return err_in(q->e, "policy: registry.ca");
-    return certificates > 0 || REFUSE(q, "registry.ca holds no certificate (-----BEGIN CERTIFICATE-----)");
+    if (q->e->kind != ERR_NONE) return err_in(q->e, "policy: %s", member);
+    return certificates > 0 || REFUSE(q, "%s holds no certificate (-----BEGIN CERTIFICATE-----)", member);
 }
 
 /* What goes into an HTTP header later: no control characters. */
@@ -81,6 +102,8 @@ static bool parse_userpass(struct parse *q, const json *entry, const char *where
     struct view name, word;
     if (!json_is_object(entry)) return err_set(q->e, ERR_USAGE, "%s must be an object", where);
     if (!json_only(entry, members, where, q->e)) return false;
+    for (struct json_iter it = json_each(entry); json_next(&it);) /* before a message shows what it is instead */
+        if (!json_is_string(it.value)) return err_set(q->e, ERR_USAGE, "%s.%.*s must be a string", where, VIEW_ARG(it.name));
     bool encoded = has(entry, "auth");
     if (encoded && (has(entry, "username") || has(entry, "password")))
         return err_set(q->e, ERR_USAGE, "%s has both auth and username or password", where);
@@ -101,18 +124,44 @@ static bool parse_userpass(struct parse *q, const json *entry, const char *where
     return true;
 }
 
-static bool parse_auth(struct parse *q, const json *registry) {
+bool policy_resource(struct view uri, struct view *path) {
+    if (!view_starts(uri, VIEW("kbs://"))) return false;
+    struct view rest = view_skip(uri, 6), part;
+    bool more = true;
+    if (!view_is_word(view_cut(&rest, '/', &more), "-_.:")) return false; /* the host, where one is named */
+    *path = rest;
+    for (size_t i = 0; i < 3; i++) {
+        if (!more) return false;
+        part = view_cut(&rest, '/', &more);
+        if (!part.n || part.n > RESOURCE_PART_MAX || view_is(part, ".") || view_is(part, "..") ||
+            !view_is_word(part, "-_."))
+            return false;
+    }
+    return !more;
+}
+
+static bool need_resource(struct parse *q, const json *v, const char *name, const char *where, struct view *uri) {
+    struct view path;
+    *uri = json_text(v);
+    return policy_resource(*uri, &path) ||
+           err_set(q->e, ERR_USAGE, "%s.%s is '%.*s', which is not kbs:///repository/type/tag", where, name,
+                   VIEW_ARG(view_first(*uri, 200)));
+}
+
+/* A member that may be a resource instead. */
+static bool opt_resource(struct parse *q, const json *o, const char *name, const char *where, struct view *uri) {
+    const json *v = json_get(o, name);
+    return !view_starts(json_text(v), VIEW("kbs:")) || need_resource(q, v, name, where, uri);
+}
+
+/* `auth`: the object with auths; `only`: nothing else may be in it. It may be a secret: no message shows a value. */
+static bool take_auths(struct parse *q, const json *auth, bool only) {
     static const char *const members[] = {"auths", NULL};
-    const json *auth = json_get(registry, "auth"), *auths;
+    const json *auths = json_get(auth, "auths");
     struct reference unused, any = {.repository = "x"};
     char where[PATH_MAX_BYTES + HOST_MAX];
-    if (!auth) return true;
-    if (view_starts(json_text(auth), VIEW("kbs://")))
-        return REFUSE(q, "registry.auth is a kbs: URI, but this build has no KBS client");
-    if (!json_need_object(registry, "auth", "policy: registry", &auth, q->e) ||
-        !json_only(auth, members, "policy: registry.auth", q->e) ||
-        !json_need_object(auth, "auths", "policy: registry.auth", &auths, q->e))
-        return false;
+    if (only && !json_only(auth, members, "policy: registry.auth", q->e)) return false;
+    if (!json_is_object(auths)) return REFUSE(q, "registry.auth.auths is missing, or no object");
     if (json_count(auths) > POLICY_AUTHS_MAX)
         return REFUSE(q, "registry.auth.auths has %zu entries, %u are accepted", json_count(auths), POLICY_AUTHS_MAX);
     for (struct json_iter it = json_each(auths); json_next(&it);) {
@@ -126,14 +175,9 @@ static bool parse_auth(struct parse *q, const json *registry) {
     return true;
 }
 
-static bool parse_registry(struct parse *q, const json *root) {
-    static const char *const members[] = {"mirrors", "ca", "auth", "allowHttp", NULL};
-    const char *where = "policy: registry";
-    const json *registry = NULL, *mirrors = NULL;
+static bool take_mirrors(struct parse *q, const json *mirrors) {
     struct policy *p = q->p;
     struct reference unused, any = {.repository = "x"};
-    if (!section(q, root, "registry", members, &registry)) return false;
-    if (has(registry, "mirrors") && !json_need_array(registry, "mirrors", where, &mirrors, q->e)) return false;
     if (json_count(mirrors) > POLICY_MIRRORS_MAX)
         return REFUSE(q, "registry.mirrors has %zu entries, %u are accepted", json_count(mirrors), POLICY_MIRRORS_MAX);
     for (struct json_iter it = json_each(mirrors); json_next(&it);) {
@@ -141,8 +185,86 @@ static bool parse_registry(struct parse *q, const json *root) {
         if (!reference_mirror(&any, json_text(it.value), &unused, q->e))
             return err_in(q->e, "policy: registry.mirrors[%zu]", p->mirror_count - 1);
     }
-    return opt_text(q, registry, "ca", where, &p->ca_pem) && (!has(registry, "ca") || parse_ca(q)) &&
-           parse_auth(q, registry) && opt_bool(q, registry, "allowHttp", where, &p->allow_http);
+    return true;
+}
+
+static bool parse_registry(struct parse *q, const json *root) {
+    static const char *const members[] = {"mirrors", "ca", "auth", "allowHttp", NULL};
+    const char *where = "policy: registry";
+    const json *registry = NULL, *mirrors = NULL, *auth = NULL;
+    struct policy *p = q->p;
+    if (!section(q, root, "registry", where, members, &registry) ||
+        !opt_resource(q, registry, "mirrors", where, &p->mirrors_uri) ||
+        !opt_resource(q, registry, "ca", where, &p->ca_uri) ||
+        !opt_resource(q, registry, "auth", where, &p->auth_uri) ||
+        (has(registry, "mirrors") && !p->mirrors_uri.n && !json_need_array(registry, "mirrors", where, &mirrors, q->e)) ||
+        (has(registry, "auth") && !p->auth_uri.n && !json_need_object(registry, "auth", where, &auth, q->e)))
+        return false;
+    return take_mirrors(q, mirrors) &&
+           (!has(registry, "ca") || p->ca_uri.n ||
+            (opt_text(q, registry, "ca", where, &p->ca_pem) && check_ca(q, p->ca_pem, "registry.ca"))) &&
+           (!auth || take_auths(q, auth, true)) && opt_bool(q, registry, "allowHttp", where, &p->allow_http);
+}
+
+bool policy_take_auth(struct policy *p, struct view text, struct arena *a, struct err *e) {
+    struct parse q = {p, a, e};
+    const json *root;
+    p->auth_count = 0;
+    return json_parse(text, a, &root, e) && take_auths(&q, root, false);
+}
+
+bool policy_take_ca(struct policy *p, struct view pem, struct arena *a, struct err *e) {
+    struct parse q = {p, a, e};
+    p->ca_pem = pem;
+    return check_ca(&q, pem, "registry.ca");
+}
+
+bool policy_take_mirrors(struct policy *p, struct view text, struct arena *a, struct err *e) {
+    struct parse q = {p, a, e};
+    const json *root;
+    p->mirror_count = 0;
+    if (!json_parse(text, a, &root, e)) return false;
+    return json_is_array(root) ? take_mirrors(&q, root) : err_set(e, ERR_FORMAT, "not an array of host[:port][/path]");
+}
+
+static bool parse_kbs(struct parse *q, const json *root) {
+    static const char *const members[] = {"url", "ca", "teeKey", "policy", "allowHttp", NULL},
+                      *const remote[] = {"kbs", "tee", "register", NULL}; /* where the policy is, and who asks for it */
+    const char *where = "policy: kbs";
+    const json *kbs = NULL;
+    struct policy *p = q->p;
+    struct view key = VIEW("ECDH-ES+A256KW");
+    if (!section(q, root, "kbs", where, members, &kbs) || !opt_text(q, kbs, "url", where, &p->kbs.url) || !opt_text(q, kbs, "teeKey", where, &key) ||
+        !opt_bool(q, kbs, "allowHttp", where, &p->kbs.allow_http) || !opt_text(q, kbs, "ca", where, &p->kbs.ca_pem) ||
+        (p->kbs.ca_pem.n && !check_ca(q, p->kbs.ca_pem, "kbs.ca")))
+        return false;
+    bool plain = view_starts(p->kbs.url, VIEW("http://"));
+    if (p->kbs.url.n && !plain && !view_starts(p->kbs.url, VIEW("https://")))
+        return REFUSE(q, "kbs.url is '%.*s', https://host[:port] is wanted", VIEW_ARG(view_first(p->kbs.url, 200)));
+    if (plain && !p->kbs.allow_http) {
+        REFUSE(q, "kbs.url is %.*s: anybody on the way could give secrets of his own", VIEW_ARG(view_first(p->kbs.url, 200)));
+        return err_mend(q->e, "use https and kbs.ca; kbs.allowHttp takes it as it is");
+    }
+    p->kbs.rsa_key = view_is(key, "RSA-OAEP-256");
+    if (!p->kbs.rsa_key && !view_is(key, "ECDH-ES+A256KW"))
+        return REFUSE(q, "kbs.teeKey is '%.*s', not ECDH-ES+A256KW or RSA-OAEP-256", VIEW_ARG(view_first(key, 60)));
+    return !has(kbs, "policy") ||
+           (need_resource(q, json_get(kbs, "policy"), "policy", where, &p->kbs.policy) &&
+            json_only(root, remote, "policy: beside kbs.policy", q->e));
+}
+
+static bool parse_decrypt(struct parse *q, const json *root) {
+    static const char *const members[] = {"keys", NULL};
+    const json *decrypt = NULL, *keys;
+    struct policy *p = q->p;
+    if (!section(q, root, "decrypt", "policy: decrypt", members, &decrypt) ||
+        !opt_list(q, decrypt, "keys", "policy: decrypt", 1, POLICY_DECRYPT_KEYS_MAX, &keys))
+        return false;
+    if (decrypt && !keys) return REFUSE(q, "decrypt.keys is missing");
+    for (struct json_iter it = json_each(keys); json_next(&it); p->decrypt_key_count++)
+        if (!need_resource(q, it.value, "keys", "policy: an entry of decrypt", &p->decrypt_keys[p->decrypt_key_count]))
+            return false;
+    return true;
 }
 
 static bool parse_key(struct parse *q, const json *v, const char *where, struct policy_key *key) {
@@ -217,20 +339,16 @@ static bool parse_keys(struct parse *q, const json *o, const char *where, struct
     return parse_threshold(q, o, where, n, &out->threshold);
 }
 
-/* An optional array of 1 to `max` objects, and room for what they become. */
-static bool parse_list(struct parse *q, const json *o, const char *name, const char *where, size_t max, size_t size,
-                       const json **out, void **room) {
-    *out = NULL;
-    if (!has(o, name)) return true;
-    if (!json_need_array(o, name, where, out, q->e)) return false;
-    const char *dot = strstr(where, ": ") ? "." : ": ";
-    size_t n = json_count(*out), i = 0;
-    if (n == 0 || n > max)
-        return err_set(q->e, ERR_USAGE, "%s%s%s has %zu entries, 1 to %zu are accepted", where, dot, name, n, max);
+/* An optional array of objects, and room for what they become. */
+static bool parse_list(struct parse *q, const json *o, const char *name, const char *where, size_t min, size_t max,
+                       size_t size, const json **out, void **room) {
+    size_t i = 0;
+    if (!opt_list(q, o, name, where, min, max, out)) return false;
     for (struct json_iter it = json_each(*out); json_next(&it); i++)
         if (!json_is_object(it.value))
-            return err_set(q->e, ERR_USAGE, "%s%s%s[%zu] must be an object", where, dot, name, i);
-    return (*room = arena_alloc(q->a, n * size)) || arena_full(q->a, q->e);
+            return err_set(q->e, ERR_USAGE, "%s%s%s[%zu] must be an object", where, strstr(where, ": ") ? "." : ": ",
+                           name, i);
+    return (*room = arena_alloc(q->a, i * size)) || arena_full(q->a, q->e);
 }
 
 static bool parse_groups(struct parse *q, const json *signatures) {
@@ -239,7 +357,7 @@ static bool parse_groups(struct parse *q, const json *signatures) {
     const json *groups;
     void *unused;
     size_t n = 0;
-    if (!parse_list(q, signatures, "groups", "policy: signatures", POLICY_GROUPS_MAX, 1, &groups, &unused)) return false;
+    if (!parse_list(q, signatures, "groups", "policy: signatures", 1, POLICY_GROUPS_MAX, 1, &groups, &unused)) return false;
     for (struct json_iter it = json_each(groups); json_next(&it); n++) {
         snprintf(where, sizeof where, "policy: signatures.groups[%zu]", n);
         if (!json_only(it.value, members, where, q->e) ||
@@ -250,14 +368,9 @@ static bool parse_groups(struct parse *q, const json *signatures) {
 }
 
 static bool parse_base64(struct parse *q, const json *o, const char *name, const char *where, size_t max, struct view *out) {
-    struct view text;
-    if (!json_need_text(o, name, where, &text, q->e)) return false;
-    uint8_t *p = arena_alloc(q->a, text.n);
-    if (!p) return arena_full(q->a, q->e);
-    if (!base64_decode(text, p, text.n, &out->n) || out->n == 0 || out->n > max)
-        return err_set(q->e, ERR_USAGE, "%s.%s is not 1 to %zu bytes in base64", where, name, max);
-    out->p = p;
-    return true;
+    return json_need_base64(o, name, where, out, q->e) &&
+           ((out->n && out->n <= max) || err_set(q->e, ERR_USAGE, "%s.%s has %zu bytes, 1 to %zu are accepted", where,
+                                                 name, out->n, max));
 }
 
 static bool parse_inline(struct parse *q, const json *signatures) {
@@ -265,7 +378,7 @@ static bool parse_inline(struct parse *q, const json *signatures) {
     char where[PATH_MAX_BYTES];
     const json *list;
     struct policy *p = q->p;
-    if (!parse_list(q, signatures, "inline", "policy: signatures", POLICY_INLINE_MAX, sizeof *p->inlines, &list,
+    if (!parse_list(q, signatures, "inline", "policy: signatures", 1, POLICY_INLINE_MAX, sizeof *p->inlines, &list,
                     (void **)&p->inlines))
         return false;
     for (struct json_iter it = json_each(list); json_next(&it); p->inline_count++) {
@@ -308,7 +421,7 @@ static bool parse_signatures(struct parse *q, const json *root) {
     const char *where = "policy: signatures";
     const json *signatures = NULL;
     struct policy *p = q->p;
-    if (!section(q, root, "signatures", members, &signatures) ||
+    if (!section(q, root, "signatures", where, members, &signatures) ||
         !opt_bool(q, signatures, "allowUnsigned", where, &p->allow_unsigned))
         return false;
     if (p->allow_unsigned)
@@ -335,7 +448,7 @@ static bool parse_attestation(struct parse *q, const json *v, const char *where,
         return err_mend(q->e, "cosign's spdxjson is https://spdx.dev/Document, cyclonedx is https://cyclonedx.org/bom");
     }
     if (!parse_keys(q, v, where, &out->signers) ||
-        !parse_list(q, v, "require", where, POLICY_REQUIREMENTS_MAX, sizeof *out->requirements, &require,
+        !parse_list(q, v, "require", where, 1, POLICY_REQUIREMENTS_MAX, sizeof *out->requirements, &require,
                     (void **)&out->requirements))
         return false;
     for (struct json_iter it = json_each(require); json_next(&it); out->requirement_count++) {
@@ -349,7 +462,7 @@ static bool parse_attestations(struct parse *q, const json *root) {
     char where[PATH_MAX_BYTES];
     const json *list;
     struct policy *p = q->p;
-    if (!parse_list(q, root, "attestations", "policy", POLICY_ATTESTATIONS_MAX, sizeof *p->attestations, &list,
+    if (!parse_list(q, root, "attestations", "policy", 1, POLICY_ATTESTATIONS_MAX, sizeof *p->attestations, &list,
                     (void **)&p->attestations))
         return false;
     for (struct json_iter it = json_each(list); json_next(&it); p->attestation_count++) {
@@ -361,18 +474,19 @@ static bool parse_attestations(struct parse *q, const json *root) {
 
 /* What an SBOM may be held against, and which differences refuse. */
 static bool parse_sbom(struct parse *q, const json *root) {
-    static const char *const members[] = {"matchRootfs", "refuse", NULL}, *const words[] = {"missing", "changed", "unlisted"};
+    static const char *const members[] = {"matchRootfs", "refuse", NULL},
+                      *const words[] = {"missing", "changed", "unlisted", NULL};
+    const char *where = "policy: sbom";
     const json *sbom = NULL, *refuse = NULL;
     struct policy *p = q->p;
     bool documents = false;
-    if (!section(q, root, "sbom", members, &sbom) ||
-        !opt_bool(q, sbom, "matchRootfs", "policy: sbom", &p->sbom.match_rootfs) ||
-        (has(sbom, "refuse") && !json_need_array(sbom, "refuse", "policy: sbom", &refuse, q->e)))
+    if (!section(q, root, "sbom", where, members, &sbom) ||
+        !opt_bool(q, sbom, "matchRootfs", where, &p->sbom.match_rootfs) ||
+        !opt_list(q, sbom, "refuse", where, 0, SBOM_DIFFERENCES, &refuse))
         return false;
     p->sbom.refuse = refuse ? 0 : 1u << SBOM_MISSING | 1u << SBOM_CHANGED;
     for (struct json_iter it = json_each(refuse); json_next(&it);) {
-        size_t i = 0;
-        while (i < SBOM_DIFFERENCES && !view_is(json_text(it.value), words[i])) i++;
+        size_t i = word_of(json_text(it.value), words);
         if (i == SBOM_DIFFERENCES || p->sbom.refuse >> i & 1)
             return REFUSE(q, "sbom.refuse names '%.*s'; known, each once, are missing, changed, unlisted",
                           VIEW_ARG(view_first(json_text(it.value), 60)));
@@ -385,15 +499,14 @@ static bool parse_sbom(struct parse *q, const json *root) {
 }
 
 static bool parse_machine(struct parse *q, const json *root) {
-    static const char *const members[] = {"pcr", NULL}, *const names[] = {"tpm", "tdx", "snp"};
+    static const char *const members[] = {"pcr", NULL}, *const names[] = {"tpm", "tdx", "snp", NULL};
     const json *tees = NULL, *reg = NULL;
     uint64_t pcr = q->p->pcr;
     if (has(root, "tee")) {
         if (!json_need_array(root, "tee", "policy", &tees, q->e)) return false;
         q->p->tees = 0;
         for (struct json_iter it = json_each(tees); json_next(&it);) {
-            size_t i = 0;
-            while (i < 3 && !view_is(json_text(it.value), names[i])) i++;
+            size_t i = word_of(json_text(it.value), names);
             if (i == 3)
                 return REFUSE(q, "tee names '%.*s'; known are tpm, tdx, snp",
                               VIEW_ARG(view_first(json_text(it.value), 60)));
@@ -401,7 +514,8 @@ static bool parse_machine(struct parse *q, const json *root) {
         }
         if (q->p->tees == 0) return REFUSE(q, "tee is empty: no machine can satisfy it");
     }
-    if (!section(q, root, "register", members, &reg) || !opt_number(q, reg, "pcr", "policy: register", 8, 15, &pcr))
+    if (!section(q, root, "register", "policy: register", members, &reg) ||
+        !opt_number(q, reg, "pcr", "policy: register", 8, 15, &pcr))
         return false;
     q->p->pcr = (unsigned)pcr;
     return true;
@@ -424,23 +538,115 @@ static bool parse_env(struct parse *q, const json *env) {
     return true;
 }
 
+/* One name of a file, or of an environment variable. */
+static bool is_file_name(struct view v) {
+    return v.n && v.n < 128 && v.p[0] != '.' && !memchr(v.p, '/', v.n) && is_clean(v);
+}
+
+static bool parse_secret(struct parse *q, const json *o, const char *where, struct policy_secret *s) {
+    static const char *const members[] = {"uri", "sealed", "file", "mode", "owner", "env", NULL};
+    struct view mode = VIEW("0400");
+    if (!json_only(o, members, where, q->e) || !opt_text(q, o, "file", where, &s->file) ||
+        !opt_text(q, o, "env", where, &s->env) || !opt_text(q, o, "sealed", where, &s->sealed) ||
+        !opt_text(q, o, "mode", where, &mode) || !opt_text(q, o, "owner", where, &s->owner) ||
+        (has(o, "uri") && !need_resource(q, json_get(o, "uri"), "uri", where, &s->uri)))
+        return false;
+    if (has(o, "file") == has(o, "env"))
+        return err_set(q->e, ERR_USAGE, "%s must have either file or env: what the secret becomes", where);
+    if ((s->uri.n && s->sealed.n) || (s->file.n && !s->uri.n && !s->sealed.n))
+        return err_set(q->e, ERR_USAGE, "%s must have either uri or sealed: where the secret comes from", where);
+    if (has(o, "sealed") && !view_starts(s->sealed, VIEW("sealed.")))
+        return err_set(q->e, ERR_USAGE, "%s.sealed does not begin with 'sealed.'", where);
+    if (has(o, "file") ? !is_file_name(s->file)
+                       : !s->env.n || memchr(s->env.p, '=', s->env.n) || !is_clean(s->env))
+        return err_set(q->e, ERR_USAGE, "%s: '%.*s' is no name", where, VIEW_ARG(view_first(s->file.n ? s->file : s->env, 100)));
+    bool octal = mode.n && mode.n <= 4;
+    for (size_t i = 0; octal && i < mode.n; s->mode = (uint16_t)(s->mode << 3 | (mode.p[i++] - '0')))
+        octal = mode.p[i] >= '0' && mode.p[i] <= '7';
+    if (!octal)
+        return err_set(q->e, ERR_USAGE, "%s.mode is '%.*s', four octal digits such as 0400 are wanted", where,
+                       VIEW_ARG(view_first(mode, 20)));
+    if (s->mode > 0777 || (s->env.n && (has(o, "mode") || has(o, "owner"))))
+        return err_set(q->e, ERR_USAGE, "%s: mode is for files, and at most 0777", where);
+    return true;
+}
+
+static bool parse_secrets(struct parse *q, const json *run) {
+    const json *list;
+    struct policy *p = q->p;
+    char where[PATH_MAX_BYTES];
+    if (!parse_list(q, run, "secrets", "policy: run", 0, POLICY_SECRETS_MAX, sizeof *p->secrets, &list,
+                    (void **)&p->secrets))
+        return false;
+    for (struct json_iter it = json_each(list); json_next(&it); p->secret_count++) {
+        struct policy_secret *s = &p->secrets[p->secret_count];
+        snprintf(where, sizeof where, "policy: run.secrets[%zu]", p->secret_count);
+        if (!parse_secret(q, it.value, where, s)) return false;
+        for (size_t i = 0; i < p->secret_count; i++)
+            if (view_eq(s->file, p->secrets[i].file) && view_eq(s->env, p->secrets[i].env))
+                return err_set(q->e, ERR_USAGE, "%s: '%.*s' is there twice", where,
+                               VIEW_ARG(view_first(s->file.n ? s->file : s->env, 100)));
+    }
+    return true;
+}
+
+static bool parse_api(struct parse *q, const json *run) {
+    static const char *const members[] = {"feature", "resources", NULL},
+                      *const features[] = {"resource", "attestation", "all", NULL}, *const where = "policy: run.api";
+    const json *api = NULL, *list;
+    struct policy *p = q->p;
+    struct view feature = VIEW("resource");
+    if (!section(q, run, "api", where, members, &api) || !opt_text(q, api, "feature", where, &feature) ||
+        !opt_list(q, api, "resources", where, 1, POLICY_API_PREFIXES_MAX, &list))
+        return false;
+    if (!api) return true;
+    p->api = (unsigned)word_of(feature, features) + 1;
+    if (p->api > (POLICY_API_RESOURCE | POLICY_API_ATTESTATION))
+        return REFUSE(q, "run.api.feature is '%.*s', not resource, attestation or all", VIEW_ARG(view_first(feature, 60)));
+    for (struct json_iter it = json_each(list); json_next(&it);) {
+        struct view prefix = p->api_prefixes[p->api_prefix_count++] = json_text(it.value);
+        if (!view_starts(prefix, VIEW("kbs:///")))
+            return REFUSE(q, "run.api.resources has '%.*s', which does not begin with kbs:///",
+                          VIEW_ARG(view_first(prefix, 100)));
+    }
+    return true;
+}
+
+static bool parse_tls(struct parse *q, const json *run) {
+    static const char *const members[] = {"port", "forward", NULL}, *const where = "policy: run.tls";
+    const json *tls = NULL;
+    uint64_t port = 8443, forward = 80;
+    if (!section(q, run, "tls", where, members, &tls) || !opt_number(q, tls, "port", where, 1, 65535, &port) ||
+        !opt_number(q, tls, "forward", where, 1, 65535, &forward))
+        return false;
+    if (!tls) return true;
+    q->p->tls_port = (uint16_t)port;
+    q->p->tls_forward = (uint16_t)forward;
+    if (q->p->api && (port == 8006 || forward == 8006)) /* whoever came that way would be the workload */
+        return REFUSE(q, "run.tls: %u is the port of run.api, which is the container's alone", 8006u);
+    return port != forward || REFUSE(q, "run.tls: port and forward are both %u", q->p->tls_port);
+}
+
 static bool parse_run(struct parse *q, const json *root) {
-    static const char *const members[] = {"mode", "args", "env", "user", NULL};
+    static const char *const members[] = {"mode", "args", "env", "user", "secrets", "api", "tls", NULL};
     const char *where = "policy: run";
     const json *run = NULL, *args = NULL, *env = NULL;
     struct policy *p = q->p;
     struct view mode = VIEW("exec");
-    if (!section(q, root, "run", members, &run) || !opt_text(q, run, "mode", where, &mode) ||
+    if (!section(q, root, "run", where, members, &run) || !opt_text(q, run, "mode", where, &mode) ||
         !opt_text(q, run, "user", where, &p->user) ||
-        (has(run, "args") && !json_need_array(run, "args", where, &args, q->e)) ||
+        !opt_list(q, run, "args", where, 1, ARGS_MAX, &args) ||
         (has(run, "env") && !json_need_object(run, "env", where, &env, q->e)))
         return false;
-    if (!view_is(mode, "exec"))
-        return REFUSE(q, "run.mode is '%.*s', this build knows only exec", VIEW_ARG(view_first(mode, 60)));
+    p->mode = view_is(mode, "supervise") ? POLICY_SUPERVISE : POLICY_EXEC;
+    if (p->mode == POLICY_EXEC && !view_is(mode, "exec"))
+        return REFUSE(q, "run.mode is '%.*s', not exec or supervise", VIEW_ARG(view_first(mode, 60)));
+    if (p->mode == POLICY_EXEC && (has(run, "api") || has(run, "tls"))) {
+        REFUSE(q, "run.%s needs a supervisor", has(run, "api") ? "api" : "tls");
+        return err_mend(q->e, "set run.mode to \"supervise\"");
+    }
     if (has(run, "user") && p->user.n == 0) return REFUSE(q, "run.user is empty; leave it out to take the image's");
-    if (json_count(args) > ARGS_MAX || json_count(env) > ARGS_MAX)
-        return REFUSE(q, "run.args or run.env has more than %u items", ARGS_MAX);
-    if (args && json_count(args) == 0) return REFUSE(q, "run.args is empty: nothing would be run");
+    if (json_count(env) > ARGS_MAX) return REFUSE(q, "run.env has more than %u members", ARGS_MAX);
     p->has_args = args != NULL;
     p->args.items = arena_alloc(q->a, json_count(args) * sizeof *p->args.items);
     p->env.items = arena_alloc(q->a, json_count(env) * sizeof *p->env.items);
@@ -449,7 +655,7 @@ static bool parse_run(struct parse *q, const json *root) {
         if (!json_is_string(it.value)) return REFUSE(q, "run.args[%zu] must be a string", p->args.count);
         p->args.items[p->args.count] = json_text(it.value);
     }
-    return parse_env(q, env);
+    return parse_env(q, env) && parse_secrets(q, run) && parse_api(q, run) && parse_tls(q, run);
 }
 
 /* 8589934592 or "8GiB". */
@@ -476,7 +682,7 @@ static bool parse_limits(struct parse *q, const json *root) {
     uint64_t layers = LAYERS_MAX, seconds = 600;
     p->limits.bytes = (uint64_t)8 << 30;
     p->limits.files = 1000000;
-    if (!section(q, root, "limits", members, &limits) ||
+    if (!section(q, root, "limits", where, members, &limits) ||
         !opt_number(q, limits, "layers", where, 1, LAYERS_MAX, &layers) || !parse_bytes(q, limits, &p->limits.bytes) ||
         !opt_number(q, limits, "files", where, 1, (uint64_t)1 << 53, &p->limits.files) ||
         !opt_number(q, limits, "seconds", where, 1, 7 * 86400, &seconds) ||
@@ -493,20 +699,22 @@ static bool list_weaknesses(struct parse *q) {
     struct writer w = writer_of(text, sizeof text);
     if (p->allow_unsigned) write_text(&w, " signatures.allowUnsigned");
     if (p->allow_http) write_text(&w, " registry.allowHttp");
+    if (p->kbs.allow_http) write_text(&w, " kbs.allowHttp");
     if (p->limits.allow_devices) write_text(&w, " limits.allowDevices");
     p->weaknesses = arena_copy(q->a, view_skip(writer_view(&w), 1));
     return w.n == 0 || p->weaknesses.p || arena_full(q->a, q->e);
 }
 
 static bool parse_root(struct parse *q, struct view bytes) {
-    static const char *const members[] = {"image", "registry", "signatures", "attestations", "sbom",
-                                          "tee",   "register", "run",        "limits",       NULL};
+    static const char *const members[] = {"image", "registry", "signatures", "attestations", "sbom", "decrypt",
+                                          "kbs",   "tee",      "register",   "run",          "limits", NULL};
     const json *root;
     if (bytes.n > POLICY_MAX) return REFUSE(q, "%zu bytes, %u are accepted", bytes.n, POLICY_MAX);
     if (!json_parse(bytes, q->a, &root, q->e)) return err_in(q->e, "policy");
     if (!json_is_object(root)) return REFUSE(q, "not a JSON object");
-    return json_only(root, members, "policy", q->e) && parse_image(q, root) && parse_registry(q, root) &&
-           parse_signatures(q, root) && parse_attestations(q, root) && parse_sbom(q, root) && parse_machine(q, root) &&
+    return json_only(root, members, "policy", q->e) && parse_kbs(q, root) && parse_image(q, root) &&
+           parse_registry(q, root) && (q->p->kbs.policy.n || parse_signatures(q, root)) && parse_decrypt(q, root) &&
+           parse_attestations(q, root) && parse_sbom(q, root) && parse_machine(q, root) &&
            parse_run(q, root) && parse_limits(q, root) && list_weaknesses(q);
 }
 

@@ -17,11 +17,6 @@ bool sbom_is_type(struct view type) { return view_is(type, SBOM_TYPE_SPDX) || vi
 
 /* ---- package URLs ---- */
 
-static int hex_digit(uint8_t c) {
-    uint8_t low = c | 0x20;
-    return c >= '0' && c <= '9' ? c - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
-}
-
 /* NUL is refused: the text is compared with text that cannot hold one, and shown. */
 static bool percent_decode(struct view text, struct arena *a, struct view *out, struct err *e) {
     uint8_t *p = arena_alloc(a, text.n);
@@ -31,7 +26,7 @@ static bool percent_decode(struct view text, struct arena *a, struct view *out, 
         p[n] = text.p[i];
         if (text.p[i] == '%') {
             bool whole = text.n - i > 2;
-            int high = whole ? hex_digit(text.p[i + 1]) : -1, low = whole ? hex_digit(text.p[i + 2]) : -1;
+            int high = whole ? hex_value(text.p[i + 1]) : -1, low = whole ? hex_value(text.p[i + 2]) : -1;
             if (high < 0 || low < 0 || high + low == 0) return err_set(e, ERR_FORMAT, "'%%' without two hex digits");
             p[n] = (uint8_t)(high << 4 | low);
             i += 2;

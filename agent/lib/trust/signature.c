@@ -60,6 +60,8 @@ bool signature_check(const struct policy *policy, const struct image_subject *im
     struct claim_question q = {policy, claims, "signatures", "the registry has no signature of this image", 0, is_signature, policy};
     q.told = ~(1u << SIGNATURE_DSSE); /* what stands there is usually an attestation */
     out->count = 0;
+    if (!policy->group_count) /* one that only names another (kbs.policy) must never get here */
+        return err_set(e, ERR_POLICY, "the policy does not say whose images may run");
     if (!claims_select(&q, by_key, &passed, e)) return false;
     for (size_t i = 0; i < KEYS_MAX; i++)
         if (by_key[i]) out->matches[out->count++] = (struct signature_match){i, by_key[i]->form, by_key[i]->digest};
