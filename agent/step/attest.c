@@ -7,8 +7,13 @@
 #include "sys/console.h"
 #include "sys/port.h"
 #include "tee/evidence.h"
+#include "tee/trustee.h"
 #include <sys/random.h>
 #include <unistd.h>
+
+#define AK_HANDLE 0x81010002u /* Trustee's attestation agent keeps its own there */
+#define LOGS_MAX (FIRMWARE_LOG_MAX + EVENTLOG_MAX + 256u)
+#define TRUSTEE_MAX ((LOGS_MAX + REPORT_MAX + CERTIFICATES_MAX) * 4) /* certificates are arrays of decimal numbers */
 
 /* The quote must be over our nonce and over the values read: H of the PCRs, ascending, bank by bank, with the hash of the
  * signing scheme whatever the bank's is. */
@@ -78,7 +83,7 @@ static bool cpu_part(const struct measurement *m, struct arena *a, struct eviden
     if (!preimage.p || !blob.p || !report_data) return arena_full(a, e);
     memcpy(ev->value, m->banks[0].value, sizeof ev->value);
     evidence_preimage(ev, &preimage);
-    hash_once(HASH_SHA384, writer_view(&preimage), report_data); /* zeros behind it */
+    evidence_report_data(writer_view(&preimage), report_data);
     if (!firmware_log(m->tee, a, &ev->firmware_log, e) || !tee_report(m->tee, report_data, &blob, &r, e)) return false;
     if (m->tee->kind == TEE_TDX && !view_eq(r.read.rtmr3, view_of(ev->value, RTMR_SIZE)))
         return err_set(e, ERR_DIGEST, "the quote's RTMR3 is not what the event log says");
@@ -113,6 +118,47 @@ bool attest_make(const struct measurement *m, const struct config *config, const
     evidence_write(&ev, &out);
     if (out.full) return err_set(e, ERR_SYSTEM, "the evidence is longer than %u bytes", EVIDENCE_MAX);
     *evidence = writer_view(&out);
+    return true;
+}
+
+static bool trustee_of_tpm(struct tpm *t, struct view nonce, struct arena *a, struct writer *out, struct err *e) {
+    struct tpm_quote *q = arena_alloc(a, sizeof *q);
+    uint8_t pcrs[TPM2_PCRS][32];
+    if (!q) return arena_full(a, e);
+    if (!tpm_quote_rsa(t, AK_HANDLE, nonce, q, pcrs, e)) {
+        err_mend(e, "Trustee wants a TPM to sign with an RSA key (RSASSA, SHA-256, 2048 bits): persist one at 0x%08x with tpm2_createak "
+                    "and tpm2_evictcontrol, or ask a plinth serve", AK_HANDLE);
+        return false;
+    }
+    trustee_tpm(view_of(q->signature, q->signature_n), view_of(q->attest, q->attest_n), pcrs, view_of(q->ak_public, q->ak_public_n), out);
+    return true;
+}
+
+static bool trustee_of_cpu(const struct measurement *m, const uint8_t *report_data, struct arena *a, struct writer *out, struct err *e) {
+    const size_t size = REPORT_MAX + CERTIFICATES_MAX;
+    struct writer blob = writer_of(arena_alloc(a, size), size), ccel = writer_of(arena_alloc(a, FIRMWARE_LOG_MAX), FIRMWARE_LOG_MAX),
+                  log = writer_of(arena_alloc(a, LOGS_MAX), LOGS_MAX);
+    struct tee_report r;
+    if (!blob.p || !ccel.p || !log.p) return arena_full(a, e);
+    if (!tee_report(m->tee, report_data, &blob, &r, e)) return false;
+    if (m->tee->kind == TEE_SNP) return trustee_snp(r.report, r.certificates, out, e);
+    if (!view_eq(r.read.rtmr3, view_of(m->banks[0].value, RTMR_SIZE)))
+        return err_set(e, ERR_DIGEST, "the quote's RTMR3 is not what the event log says");
+    /* Without the firmware's log the replay would fail; without any, Trustee only warns. */
+    if (tee_firmware_log(m->tee, &ccel, e)) trustee_eventlog(writer_view(&ccel), writer_view(&m->log), &log);
+    trustee_tdx(writer_view(&log), r.report, out);
+    return true;
+}
+
+bool attest_trustee(const struct measurement *m, const uint8_t report_data[static REPORT_DATA_SIZE], struct arena *a, struct view *evidence,
+                    struct err *e) {
+    struct writer w = writer_of(arena_alloc(a, TRUSTEE_MAX), TRUSTEE_MAX);
+    if (!w.p) return arena_full(a, e);
+    if (!(m->tee->kind == TEE_TPM ? trustee_of_tpm(&m->tee->tpm, view_of(report_data, 32), a, &w, e)
+                                  : trustee_of_cpu(m, report_data, a, &w, e)))
+        return false;
+    if (w.full) return err_set(e, ERR_SYSTEM, "the evidence is longer than %u bytes", TRUSTEE_MAX);
+    *evidence = writer_view(&w);
     return true;
 }
 

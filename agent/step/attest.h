@@ -17,6 +17,11 @@ struct attestation {
 bool attest_make(const struct measurement *m, const struct config *config, const struct verified_image *image,
                  struct view nonce, struct arena *a, struct view *evidence, struct err *e);
 
+/* Evidence in the shape of Trustee's verifiers (tee/trustee.h): over report_data; of a TPM over its first 32 bytes,
+ * by the RSA key that Trustee's own agent keeps in it. ERR_SYSTEM: the TPM has none, with what mends it. */
+bool attest_trustee(const struct measurement *m, const uint8_t report_data[static REPORT_DATA_SIZE], struct arena *a, struct view *evidence,
+                    struct err *e);
+
 /* attest_make over the nonce of the host's port (sys/port.h) where there is one, and the evidence back through it; then
  * a credential activated, if the host wishes. Costs PORT_TIMEOUT_MS when the port is there and nobody speaks. Without a
  * TEE (m->tee NULL): no evidence, no error. */

@@ -6,7 +6,7 @@
 /* A reference on the command line may be another than the policy's only on the host, and then says so. */
 static bool choose_image(struct view reference, bool layouts, struct config *c, struct err *e) {
     if (reference.n == 0) {
-        if (!c->policy.has_image) {
+        if (!c->policy.has_image && !c->policy.kbs.policy.n) {
             err_set(e, ERR_USAGE, "the policy names no image");
             return err_mend(e, "add \"image\": \"host/repository:tag\" to the policy");
         }
@@ -31,7 +31,7 @@ static bool choose_image(struct view reference, bool layouts, struct config *c, 
 
 bool config_make(struct view policy, struct view reference, struct view ca_bundle, bool layouts, struct arena *a,
                  struct config *out, struct err *e) {
-    struct config c = {.platform = {"linux", "amd64", ""}, .fetch_worker = WORKER_FETCH, .fetch_room = -1};
+    struct config c = {.platform = {"linux", "amd64", ""}, .fetch_worker = WORKER_FETCH, .fetch_room = -1, .ca_bundle = ca_bundle};
     if (!policy_parse(policy, a, &c.policy, e) || !choose_image(reference, layouts, &c, e)) return false;
     c.ca_pem = c.policy.ca_pem.n ? c.policy.ca_pem : ca_bundle;
     *out = c;

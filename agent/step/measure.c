@@ -162,6 +162,22 @@ bool measure_policy(struct measurement *m, const struct policy *policy, struct e
     return finish(m, EVENT_DOMAIN, "policy", &c, e);
 }
 
+bool measure_resource(struct measurement *m, const char *what, const struct config_resource *resource, struct err *e) {
+    struct content c;
+    begin(&c);
+    put_digest(&c, "digest", &resource->digest);
+    put_text(&c, "uri", resource->uri);
+    return finish(m, EVENT_DOMAIN, what, &c, e);
+}
+
+bool measure_weaknesses(struct measurement *m, const struct policy *policy, struct err *e) {
+    struct content c;
+    if (!policy->weaknesses.n) return true;
+    begin(&c);
+    put_text(&c, "weaknesses", policy->weaknesses);
+    return finish(m, EVENT_DOMAIN, "weaknesses", &c, e);
+}
+
 const char *measure_image_name(const struct config *config, char *out, size_t size) {
     reference_text(config->policy.has_image ? &config->policy.image : &config->image, out, size);
     return out;
@@ -253,12 +269,30 @@ bool measure_failure(struct measurement *m, const struct err *why, struct err *e
     return finish(m, EVENT_DOMAIN, "failure", &c, e);
 }
 
+bool measure_workload(struct measurement *m, struct view domain, struct view operation, struct view content,
+                      struct err *e) {
+    char first[EVENT_TEXT_MAX], second[EVENT_TEXT_MAX];
+    if (view_is(domain, EVENT_DOMAIN) || view_is(domain, EVENT_DOMAIN_COCO))
+        return err_set(e, ERR_POLICY, "the domain %.*s is for events of the boot", VIEW_ARG(domain));
+    if (!view_to_str(domain, first, sizeof first) || !view_to_str(operation, second, sizeof second))
+        return err_set(e, ERR_FORMAT, "domain or operation of the event is too long, or has a NUL");
+    bool ok = event(m, first, second, content, e);
+    if (!ok) settle(m); /* the next one goes on from what the register holds */
+    return ok;
+}
+
 bool measure_predict(struct measurement *m, const struct config *config, const struct verified_image *image,
                      const struct process *process, struct arena *a, struct err *e) {
+    const struct policy *named = config->first ? &config->policy : NULL;
+    const struct config_resource second = {named ? config->first->kbs.policy : (struct view){0}, config->policy.digest};
     if (!measure_begin(m, NULL, config->policy.pcr, a, e) || !measure_boot(m, e) ||
-        (config->has_initdata && !measure_initdata(m, &config->initdata, e)) || !measure_policy(m, &config->policy, e) ||
-        !measure_image(m, config, image, e))
+        (config->has_initdata && !measure_initdata(m, &config->initdata, e)) ||
+        !measure_policy(m, named ? config->first : &config->policy, e) ||
+        (named && (!measure_resource(m, "policy", &second, e) || !measure_weaknesses(m, named, e))))
         return false;
+    for (size_t i = 0; i < config->resource_count; i++)
+        if (!measure_resource(m, "resource", &config->resources[i], e)) return false;
+    if (!measure_image(m, config, image, e)) return false;
     for (size_t i = 0; i < image->manifest.layer_count; i++)
         if (!measure_layer(m, image, i, e)) return false;
     return measure_launch(m, process, e);

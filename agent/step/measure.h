@@ -3,6 +3,9 @@
  *   plinth boot      {"agent":"plinth 0.1.0"}
  *   plinth initdata  {"digest":"sha256:.."}                                               only if there is some (step/initdata.h)
  *   plinth policy    {"digest":"sha256:..","weaknesses":"signatures.allowUnsigned ..."}     weaknesses only if there are any
+ *   plinth policy    {"digest":"sha256:..","uri":"kbs:///.."}                               the policy that the first one names (kbs.policy): this one counts
+ *   plinth weaknesses {"weaknesses":".."}                                                   what that one is weak in, where it is: read once its digest is measured
+ *   plinth resource  {"digest":"sha256:..","uri":"kbs:///.."}                             the registry's CA, then mirrors, where a KBS gives them
  *   plinth manifest  {"digest":"sha256:..","image":"host/repo:tag","index":"sha256:.."}     index only if one led to it
  *   github.com/confidential-containers PullImage {"digest":"sha256:..","image":"host/repo:tag"}
  *   plinth config    {"digest":"sha256:.."}
@@ -37,6 +40,11 @@ bool measure_boot(struct measurement *m, struct err *e);
 /* `initdata`: SHA-256 of the whole text, whatever its algorithm. */
 bool measure_initdata(struct measurement *m, const struct digest *initdata, struct err *e);
 bool measure_policy(struct measurement *m, const struct policy *policy, struct err *e);
+/* What a KBS gave and is followed from here on, before a byte of it is parsed: `what` is "policy" (a second one, which
+ * the first one stood for) or "resource". */
+bool measure_resource(struct measurement *m, const char *what, const struct config_resource *resource, struct err *e);
+/* Of the second policy, once it is parsed. */
+bool measure_weaknesses(struct measurement *m, const struct policy *policy, struct err *e);
 /* manifest, PullImage, config. */
 bool measure_image(struct measurement *m, const struct config *config, const struct verified_image *image, struct err *e);
 /* Layer `i` of the manifest; call in manifest order, each after it was verified. */
@@ -52,6 +60,11 @@ bool measure_check(const struct measurement *m, struct err *e);
  * in m->log. */
 bool measure_predict(struct measurement *m, const struct config *config, const struct verified_image *image,
                      const struct process *process, struct arena *a, struct err *e);
+
+/* The workload's own event, behind the separator: any domain but Plinth's and CoCo's, whose events only the boot makes
+ * (ERR_POLICY). ERR_FORMAT: bytes that cannot be measured, too many of them, a full log. */
+bool measure_workload(struct measurement *m, struct view domain, struct view operation, struct view content,
+                      struct err *e);
 
 /* The policy's reference or the command line's, as it is measured ("host/repo:tag@digest"); `out` 2 KiB or more. */
 const char *measure_image_name(const struct config *config, char *out, size_t size);

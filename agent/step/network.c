@@ -117,7 +117,7 @@ bool network_start(const struct cmdline *c, struct network_pending *pending, str
         if (lease.seconds == UINT32_MAX)
             snprintf(from, sizeof from, "from DHCP, for ever");
         else
-            snprintf(from, sizeof from, "from DHCP, for %u s (not renewed)", lease.seconds);
+            snprintf(from, sizeof from, "from DHCP, for %u s", lease.seconds);
         if (lease.mtu && !net_mtu(&i, lease.mtu, e)) console_say("%s", e->text);
     }
     const struct ip_config *both[] = {&v4, &c->v6};
@@ -127,9 +127,36 @@ bool network_start(const struct cmdline *c, struct network_pending *pending, str
         say_address(&i, both[k], k == 0 ? from : "from the command line");
     }
     put_names(c, &lease, &n);
+    n.interface = i;
+    n.lease_seconds = lease.seconds;
+    if (lease.seconds != UINT32_MAX) n.leased = ipv4(lease.address);
     if (!n.resolv[0]) console_say("no name server: only addresses and localhost will be found (plinth.dns= gives one)");
     if (sethostname(n.hostname, strlen(n.hostname))) return err_sys(e, "cannot set the host name");
     *out = n;
+    return true;
+}
+
+bool network_renew(const struct network *n, struct child *worker, struct err *e) {
+    return ask_lease(&n->interface, worker, e) || err_in(e, "%s", n->interface.name);
+}
+
+bool network_renewed(const struct network *n, const struct child *worker, uint32_t *seconds, struct err *e) {
+    uint8_t buffer[FRAME_HEADER + 1024];
+    char was[IP_TEXT_SIZE], now[IP_TEXT_SIZE];
+    struct lease lease;
+    struct frame f;
+    *seconds = 0;
+    if (!frame_receive(worker->control, buffer, sizeof buffer, clock_ms() + 1000, &f, e)) return false;
+    if (f.type == FRAME_NOTE) return true;
+    if (f.type == FRAME_ERROR) return frame_error(f.payload, e);
+    if (f.type != FRAME_LEASE)
+        return err_set(e, ERR_SYSTEM, "the address worker sent frame %d out of turn", (int)f.type);
+    if (!lease_decode(f.payload, &lease, e)) return false;
+    struct ip_address given = ipv4(lease.address);
+    if (memcmp(given.bytes, n->leased.bytes, 4))
+        return err_set(e, ERR_NETWORK, "DHCP gives %s now; %s, which the container uses, is kept",
+                       ip_text(&given, now), ip_text(&n->leased, was));
+    *seconds = lease.seconds;
     return true;
 }
 

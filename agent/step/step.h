@@ -15,18 +15,39 @@
 #include "trust/policy.h"
 #include "trust/signature.h"
 
+/* Where secrets come from: a KBS (step/kbs.h), or a directory (host tool). */
+struct secret_source {
+    /* The resource at a checked URI (policy_resource), at most `max` bytes, into `secrets` (sys/secret_memory.h).
+     * ERR_POLICY: denied, or there is none; ERR_NETWORK: no answer. */
+    bool (*get)(void *state, struct view uri, size_t max, struct arena *secrets, struct view *out, struct err *e);
+    void *state;
+};
+
+/* What a KBS gave and is measured, since it is followed: CA, mirrors. */
+struct config_resource {
+    struct view uri;
+    struct digest digest;
+};
+#define CONFIG_RESOURCES_MAX 2u
+
 /* config -> everything: what the machine's owner decided, and where this program runs. */
 struct config {
     struct policy policy;
     struct reference image; /* the policy's, or the command line's of the host tool */
     struct platform platform;
-    struct view ca_pem;       /* policy.registry.ca, else the bundle of the initrd or host */
+    struct view ca_pem;       /* policy.registry.ca, else: */
+    struct view ca_bundle;    /* of the initrd or host */
     const char *fetch_worker; /* WORKER_FETCH, or the host tool's reader of OCI layouts */
     int fetch_room;           /* directory descriptor of the fetch worker's room; -1: see confine.h */
     bool overlay;             /* guest: layers become an overlay; host: they are merged into one directory */
     bool has_initdata;        /* `initdata` is the SHA-256 of what was bound at launch (step/initdata.h) */
     struct digest initdata;
+    struct view initdata_text; /* for a KBS, which holds it against the register too */
     int64_t deadline_ms;      /* from limits.seconds, on clock_ms(); 0 for none */
+    const struct secret_source *secrets; /* NULL: there is none */
+    const struct policy *first; /* the policy that named (kbs.policy) the one that counts; NULL: there is only one */
+    size_t resource_count;
+    struct config_resource resources[CONFIG_RESOURCES_MAX];
 };
 
 /* resolve -> trust: nothing in here is believed yet. */

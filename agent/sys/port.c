@@ -3,6 +3,7 @@
 
 #include "base/codec.h"
 #include "sys/deadline.h"
+#include "tee/evidence.h"
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -91,6 +92,8 @@ bool port_nonce(int fd, int timeout_ms, uint8_t nonce[static TPM2_NONCE_MAX], si
     if (line.p && (!view_starts(line, word) || !hex_of(digits, bytes, sizeof bytes, &got)))
         return err_set(e, ERR_FORMAT, "the host asked \"%.*s\" instead of \"nonce <at most %u hex digits>\"", VIEW_ARG(line),
                        2 * TPM2_NONCE_MAX);
+    if (evidence_binds_key(view_of(bytes, got)))
+        return err_set(e, ERR_FORMAT, "the host's nonce begins with \"" EVIDENCE_KEY_TAG "\", as those that bind a key of this agent's");
     memcpy(nonce, bytes, got);
     *n = got;
     *activate = wished;

@@ -24,7 +24,7 @@
 int port_open(const char *name, int timeout_ms);
 /* Says "ready" and waits for the line. True with *n == 0 when no line came in time (no host is connected, or it is
  * silent); *activate tells whether a credential will follow. ERR_FORMAT: another line, odd or upper-case digits, too
- * long, bytes after it. */
+ * long, bytes after it; a nonce that binds a key (tee/evidence.h): the host has none that a KBS may take for ours. */
 bool port_nonce(int fd, int timeout_ms, uint8_t nonce[static TPM2_NONCE_MAX], size_t *n, bool *activate, struct err *e);
 /* Waits for the credential. Views into `buffer`. ERR_FORMAT as above; ERR_SYSTEM when none came in time. */
 #define PORT_CREDENTIAL_MAX 2048u

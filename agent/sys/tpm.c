@@ -136,13 +136,10 @@ static bool keep(struct view v, uint8_t *out, size_t size, size_t *n, struct err
     return true;
 }
 
-static bool quote_with(struct tpm *t, struct exchange *x, uint32_t ak, struct view nonce, struct tpm_quote *out,
-                       struct err *e) {
+static bool quote_with(struct tpm *t, struct exchange *x, uint32_t ak, struct view nonce,
+                       const struct tpm2_selection *selections, size_t count, struct tpm_quote *out, struct err *e) {
     struct view response, attest, signature;
-    struct tpm2_selection selections[BANKS_MAX];
-    for (size_t i = 0; i < t->bank_count; i++)
-        selections[i] = (struct tpm2_selection){t->banks[i], (1u << TPM_QUOTED_PCRS) - 1};
-    tpm2_quote(ak, nonce, selections, t->bank_count, command(x));
+    tpm2_quote(ak, nonce, selections, count, command(x));
     return transmit(t, x, &response, e) && tpm2_parse_quote(response, &attest, &signature, e) &&
            keep(attest, out->attest, sizeof out->attest, &out->attest_n, e) &&
            keep(signature, out->signature, sizeof out->signature, &out->signature_n, e);
@@ -160,15 +157,54 @@ bool tpm_quote(struct tpm *t, struct view nonce, struct tpm_quote *out, struct e
     struct exchange x;
     struct view response, public;
     struct tpm_quote q;
+    struct tpm2_selection selections[BANKS_MAX];
     uint32_t ak;
+    for (size_t i = 0; i < t->bank_count; i++)
+        selections[i] = (struct tpm2_selection){t->banks[i], (1u << TPM_QUOTED_PCRS) - 1};
     if (nonce.n > TPM2_NONCE_MAX)
         return err_set(e, ERR_USAGE, "a nonce of %zu bytes, at most %u fit a quote", nonce.n, TPM2_NONCE_MAX);
     tpm2_create_ak(command(&x));
     if (!transmit(t, &x, &response, e) || !tpm2_parse_ak(response, &ak, &public, q.ak_point, e)) return false;
-    bool ok = keep(public, q.ak_public, sizeof q.ak_public, &q.ak_public_n, e) && quote_with(t, &x, ak, nonce, &q, e);
+    bool ok = keep(public, q.ak_public, sizeof q.ak_public, &q.ak_public_n, e) &&
+              quote_with(t, &x, ak, nonce, selections, t->bank_count, &q, e);
     flush(t, &x, ak);
     if (ok) *out = q;
     return ok;
+}
+
+bool tpm_quote_rsa(struct tpm *t, uint32_t handle, struct view nonce, struct tpm_quote *out,
+                   uint8_t pcrs[static TPM2_PCRS][32], struct err *e) {
+    struct exchange x;
+    struct view response, modulus;
+    struct tpm_quote q;
+    struct tpm2_attest a;
+    uint8_t values[TPM2_PCRS][HASH_MAX], digest[32];
+    const struct tpm2_selection all = {HASH_SHA256, (1u << TPM2_PCRS) - 1};
+    struct writer spki = writer_of(q.ak_public, sizeof q.ak_public);
+    /* SubjectPublicKeyInfo of RSA (RFC 3279 section 2.3.1) around a modulus of 2048 bits and 65537 */
+    static const uint8_t head[] = {0x30, 0x82, 0x01, 0x22, 0x30, 0x0D, 0x06, 0x09, 0x2A, 0x86, 0x48,
+                                   0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01, 0x05, 0x00, 0x03, 0x82, 0x01,
+                                   0x0F, 0x00, 0x30, 0x82, 0x01, 0x0A, 0x02, 0x82, 0x01, 0x01, 0x00};
+    struct hash h;
+    tpm2_read_public(handle, command(&x));
+    if (!transmit(t, &x, &response, e) || !tpm2_parse_rsa(response, &modulus, e))
+        return err_in(e, "key 0x%08x", (unsigned)handle);
+    write_bytes(&spki, view_of(head, sizeof head));
+    write_bytes(&spki, modulus);
+    write_bytes(&spki, VIEW("\x02\x03\x01\x00\x01"));
+    q.ak_public_n = spki.n;
+    if (!quote_with(t, &x, handle, nonce, &all, 1, &q, e) || !tpm_read(t, HASH_SHA256, 0, TPM2_PCRS, values, e))
+        return false;
+    hash_init(&h, HASH_SHA256);
+    for (size_t i = 0; i < TPM2_PCRS; i++) hash_update(&h, view_of(values[i], 32));
+    hash_final(&h, digest);
+    if (!tpm2_attest_parse(view_of(q.attest, q.attest_n), &a, e)) return false;
+    if (!view_eq(a.nonce, nonce) || !view_eq(a.pcr_digest, view_of(digest, sizeof digest)))
+        return err_set(e, ERR_DIGEST,
+                       "the TPM's quote is over another nonce, or other PCR values than it gives to read");
+    for (size_t i = 0; i < TPM2_PCRS; i++) memcpy(pcrs[i], values[i], 32);
+    *out = q;
+    return true;
 }
 
 static bool nv_read(struct tpm *t, uint32_t index, uint8_t *out, size_t size, size_t *n, struct err *e) {

@@ -38,6 +38,11 @@ struct tpm_quote {
 };
 /* Creates the AK, quotes PCRs 0-15 of every active bank over `nonce` (at most TPM2_NONCE_MAX bytes), flushes. */
 bool tpm_quote(struct tpm *t, struct view nonce, struct tpm_quote *out, struct err *e);
+/* By the persistent key at `handle`, of RSA with RSASSA, over PCRs 0-23 of the sha256 bank: what Trustee's verifier
+ * takes. ak_public is its SubjectPublicKeyInfo (DER). ERR_SYSTEM, ERR_POLICY: there is no such key. ERR_DIGEST: the
+ * quote is over another nonce or other values than `pcrs`. */
+bool tpm_quote_rsa(struct tpm *t, uint32_t handle, struct view nonce, struct tpm_quote *out,
+                   uint8_t pcrs[static TPM2_PCRS][32], struct err *e);
 /* The EK certificate (DER), ECC before RSA, of at most `size` bytes. *n is 0 when NV holds none
  * that can be read. */
 void tpm_ek_certificate(struct tpm *t, uint8_t *out, size_t size, size_t *n);

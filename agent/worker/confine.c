@@ -27,15 +27,17 @@
 #define ADDRESS (1u << CONFINE_ADDRESS)
 #define READER (1u << CONFINE_READER)
 #define DECODE (1u << CONFINE_DECODE)
-#define NO_FILES (ADDRESS | DECODE)
-#define ALL (FETCH | UNPACK | ADDRESS | READER | DECODE)
+#define API (1u << CONFINE_API)
+#define TLS (1u << CONFINE_TLS)
+#define NO_FILES (ADDRESS | DECODE | API | TLS)
+#define ALL (FETCH | UNPACK | ADDRESS | READER | DECODE | API | TLS)
 #define NOBODY 65534u
 
 /* ---- descriptors and limits ---- */
 
 static void close_others(enum confine_role role) {
     const int fds[] = {WORKER_INPUT, WORKER_ROOM};
-    const unsigned roles[] = {UNPACK | NO_FILES, FETCH | UNPACK | READER};
+    const unsigned roles[] = {UNPACK | NO_FILES, FETCH | UNPACK | READER | API};
     for (size_t i = 0; i < 2; i++)
         if (!(roles[i] & 1u << role)) close(fds[i]);
     if (syscall(SYS_close_range, WORKER_ROOM + 1, ~0u, 0) == 0) return;
@@ -56,7 +58,8 @@ static bool lower_limits(enum confine_role role, struct err *e) {
      * memory. */
     if (!lower_limit(RLIMIT_AS, 192u << 20, e)) return false;
 #endif
-    return lower_limit(RLIMIT_NOFILE, 32, e) && lower_limit(RLIMIT_NPROC, 0, e) && lower_limit(RLIMIT_CORE, 0, e) &&
+    return lower_limit(RLIMIT_NOFILE, role == CONFINE_TLS ? 512 : 32, e) && lower_limit(RLIMIT_NPROC, 0, e) &&
+           lower_limit(RLIMIT_CORE, 0, e) &&
            (UNPACK & 1u << role || lower_limit(RLIMIT_FSIZE, 0, e));
 }
 
@@ -91,7 +94,7 @@ static bool landlock_enter(enum confine_role role, bool room, int abi, struct er
     static const uint64_t known[] = {0x1fff, 0x3fff, 0x7fff, 0x7fff, 0xffff}; /* rights by ABI */
     uint64_t wanted = UNPACK & 1u << role ? 0xffff & ~(FS_EXECUTE | FS_MAKE_SOCK | FS_IOCTL_DEV)
                     : role == CONFINE_READER ? FS_READ_FILE | FS_READ_DIR : FS_READ_FILE;
-    struct landlock_ruleset r = {known[(abi < 5 ? abi : 5) - 1], role == CONFINE_FETCH ? 1 : 3, 3};
+    struct landlock_ruleset r = {known[(abi < 5 ? abi : 5) - 1], (FETCH | TLS) & 1u << role ? 1 : 3, 3};
     uint64_t allowed = NO_FILES & 1u << role ? 0 : wanted & r.fs;
     int rules = (int)syscall(SYS_landlock_create_ruleset, &r, abi < 4 ? 8 : abi < 6 ? 16 : 24, 0);
     if (rules < 0) return err_sys(e, "cannot make a Landlock ruleset");
@@ -104,8 +107,22 @@ static bool landlock_enter(enum confine_role role, bool room, int abi, struct er
     return ok;
 }
 
+bool confine_connect(const uint16_t *ports, size_t count, struct err *e) {
+    const struct landlock_ruleset r = {0, 2 /* connect TCP */, 0};
+    if (landlock_abi() < 4) return true;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) return err_sys(e, "cannot set no_new_privs");
+    int rules = (int)syscall(SYS_landlock_create_ruleset, &r, 16, 0);
+    bool ok = rules >= 0;
+    for (size_t i = 0; ok && i < count; i++)
+        ok = syscall(SYS_landlock_add_rule, rules, 2 /* port */, (const uint64_t[]){2, ports[i]}, 0) == 0;
+    ok = ok && syscall(SYS_landlock_restrict_self, rules, 0) == 0;
+    if (!ok) err_sys(e, "Landlock does not take the ports");
+    if (rules >= 0) close(rules);
+    return ok;
+}
+
 static bool enter_room(enum confine_role role, struct err *e) {
-    bool room = fcntl(WORKER_ROOM, F_GETFD) >= 0, rooted = false;
+    bool room = !(NO_FILES & 1u << role) && fcntl(WORKER_ROOM, F_GETFD) >= 0, rooted = false;
     if (room && fchdir(WORKER_ROOM)) return err_sys(e, "cannot enter the worker's room");
     if (room) rooted = chroot(".") == 0;
     int refusal = errno, abi = landlock_abi();
@@ -180,6 +197,15 @@ static const struct sock_filter inet_socket[] = {
     ARG(1), BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0xf), IF(JEQ, SOCK_STREAM, 1, 0), IF(JEQ, SOCK_DGRAM, 0, 4),
     ARG(2), IF(JEQ, 0, 3, 0), IF(JEQ, IPPROTO_TCP, 2, 0), IF(JEQ, IPPROTO_UDP, 1, 0), KILL, ALLOW};
 
+static const struct sock_filter tcp_socket[] = {
+    ARG(0), IF(JEQ, AF_INET, 0, 5), ARG(1), BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0xf), IF(JEQ, SOCK_STREAM, 0, 2),
+    ARG(2), IF(JEQ, 0, 1, 0), KILL, ALLOW};
+
+/* MSG_FASTOPEN connects where Landlock does not look. musl's resolver tries it first, and then connect. */
+#define REFUSE BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EOPNOTSUPP)
+static const struct sock_filter sendmsg_connected[] = {ARG(2), IF(JSET, MSG_FASTOPEN, 0, 1), REFUSE, ALLOW};
+static const struct sock_filter sendto_connected[] = {ARG(3), IF(JSET, MSG_FASTOPEN, 0, 1), REFUSE, ALLOW};
+
 #define CHECK(fragment) fragment, sizeof fragment / sizeof *fragment
 static const struct rule {
     int number;
@@ -189,7 +215,8 @@ static const struct rule {
 } rules[] = {
 #define R(name, roles) {SYS_##name, roles, CHECK(yes)}
     R(read, ALL), R(write, ALL), R(readv, ALL), R(writev, ALL), R(close, ALL), R(lseek, ALL), R(fstat, ALL),
-    R(sendmsg, ALL), /* frames go over the control socket, which is connected: no other peer can be named */
+    /* frames go over the control socket, which is connected: no other peer can be named */
+    {SYS_sendmsg, ALL, CHECK(sendmsg_connected)},
     R(munmap, ALL), R(mremap, ALL), R(brk, ALL), R(madvise, ALL), R(futex, ALL), R(getrandom, ALL), R(ppoll, ALL),
     R(clock_gettime, ALL), R(gettimeofday, ALL), R(clock_nanosleep, ALL), R(nanosleep, ALL), R(sched_yield, ALL),
     R(getpid, ALL), R(gettid, ALL), R(rt_sigaction, ALL), R(rt_sigprocmask, ALL), R(rt_sigreturn, ALL),
@@ -203,9 +230,11 @@ static const struct rule {
     R(unlinkat, UNPACK), R(fchown, UNPACK), R(fchownat, UNPACK), R(fchmod, UNPACK), R(fchmodat, UNPACK),
     R(utimensat, UNPACK), R(fsetxattr, UNPACK), R(fgetxattr, UNPACK),
     R(fremovexattr, UNPACK), R(wait4, UNPACK), R(getegid, UNPACK),
-    {SYS_socket, FETCH, CHECK(inet_socket)}, R(connect, FETCH), R(bind, FETCH), R(shutdown, FETCH),
-    R(setsockopt, FETCH), R(getsockopt, FETCH), R(getsockname, FETCH), R(getpeername, FETCH),
-    R(sendto, FETCH | ADDRESS), R(recvfrom, FETCH | ADDRESS), R(recvmsg, FETCH | ADDRESS),
+    {SYS_socket, FETCH, CHECK(inet_socket)}, {SYS_socket, TLS, CHECK(tcp_socket)},
+    R(connect, FETCH | TLS), R(bind, FETCH), R(shutdown, FETCH | TLS),
+    R(setsockopt, FETCH | TLS), R(getsockopt, FETCH | TLS), R(getsockname, FETCH), R(getpeername, FETCH),
+    {SYS_sendto, FETCH | ADDRESS | TLS, CHECK(sendto_connected)}, R(recvfrom, FETCH | ADDRESS | TLS),
+    R(recvmsg, FETCH | ADDRESS), R(accept4, API | TLS),
 #if defined(__x86_64__) /* older names, which musl prefers */
     R(open, UNPACK), {SYS_open, FETCH | READER, CHECK(open_to_read)},
     R(poll, ALL), R(stat, UNPACK | READER), R(lstat, UNPACK | READER),

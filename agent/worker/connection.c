@@ -1,6 +1,7 @@
 /* see connection.h */
 #include "worker/connection.h"
 
+#include "base/version.h"
 #include "worker/frame.h"
 
 #include <arpa/inet.h>
@@ -189,7 +190,19 @@ static bool read_head(struct connection *c, struct http_head *out, size_t *n, st
     return http_head_parse(view_of(c->head, length ? length : *n), out, e) || err_in(e, "%s", c->host);
 }
 
-bool connection_request(struct connection *c, struct view request, struct response *out, bool *stale, struct err *e) {
+void request_begin(const char *method, const struct url *to, const char *accept, struct writer *out) {
+    write_text(out, method);
+    write_u8(out, ' ');
+    url_target(to, out);
+    write_text(out, " HTTP/1.1\r\nHost: ");
+    write_bytes(out, to->authority);
+    write_text(out, "\r\nUser-Agent: plinth/");
+    write_text(out, plinth_version);
+    write_text(out, "\r\nAccept-Encoding: identity\r\nAccept: ");
+    write_text(out, accept);
+}
+
+static bool exchange(struct connection *c, struct view request, struct response *out, bool *stale, struct err *e) {
     size_t n = 0;
     struct http_head head;
     c->deadline_ms = clock_ms() + HEAD_MS;
@@ -204,6 +217,16 @@ bool connection_request(struct connection *c, struct view request, struct respon
     }
     *out = (struct response){.head = head, .connection = c, .done = head.framing == HTTP_NONE};
     return true;
+}
+
+bool connection_request(struct connection *c, const struct url *to, const struct tls_trust *trust, struct view request,
+                        struct response *out, struct err *e) {
+    bool stale = true;
+    while (stale) {
+        if (!connection_open(c, to, trust, e)) return false;
+        if (exchange(c, request, out, &stale, e)) return true;
+    }
+    return false;
 }
 
 static bool cut_short(struct response *r, struct err *e) {
@@ -236,6 +259,28 @@ bool response_read(struct response *r, struct view *bytes, struct err *e) {
     if (!ok || (r->done && body.n == 0 && !r->head.keep_alive)) connection_close(c);
     *bytes = body;
     return ok;
+}
+
+bool response_body(struct response *r, size_t max, int within_ms, struct arena *a, struct view *out, struct err *e) {
+    uint8_t *p = arena_alloc(a, max);
+    struct writer w = writer_of(p, max);
+    struct view bytes = {0};
+    bool ok = p || arena_full(a, e);
+    r->connection->deadline_ms = clock_ms() + within_ms;
+    do {
+        ok = ok && response_read(r, &bytes, e);
+        if (ok) write_bytes(&w, bytes);
+        if (w.full)
+            ok = err_set(e, ERR_FORMAT, "%s answers with more than the %zu bytes that are allowed here",
+                         r->connection->host, max);
+    } while (ok && bytes.n);
+    if (!ok) {
+        connection_close(r->connection);
+        return false;
+    }
+    a->used = (size_t)(p - a->base) + ((w.n + 15) & ~(size_t)15); /* the rest was never touched: give it back */
+    *out = writer_view(&w);
+    return true;
 }
 
 void response_drop(struct response *r) {

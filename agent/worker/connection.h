@@ -5,6 +5,7 @@
 #ifndef PLINTH_WORKER_CONNECTION_H
 #define PLINTH_WORKER_CONNECTION_H
 
+#include "base/writer.h"
 #include "format/http.h"
 #include "format/url.h"
 #include "worker/tls.h"
@@ -37,12 +38,18 @@ struct response {
     bool done;     /* the whole body was read, and the connection may be used again unless it is closed */
 };
 
-/* Sends a request without body and reads the response's head; interim responses are skipped. ERR_FORMAT for what is no
- * HTTP/1.1 or has no end. When nothing at all came back on a kept connection, *stale is set: the server had closed it,
- * ask again. */
-bool connection_request(struct connection *c, struct view request, struct response *out, bool *stale, struct err *e);
+/* What every request begins with: its line, and fields up to Accept without the CRLF behind it. */
+void request_begin(const char *method, const struct url *to, const char *accept, struct writer *out);
+/* Opens the connection, sends a whole request and reads the response's head; interim responses are skipped. ERR_FORMAT
+ * for what is no HTTP/1.1 or has no end. When nothing at all came back on a kept connection the server had closed it:
+ * then it asks once more, on a new one. */
+bool connection_request(struct connection *c, const struct url *to, const struct tls_trust *trust, struct view request,
+                        struct response *out, struct err *e);
 /* The next bytes of the body, valid until the next call; empty at its end. A body cut short is ERR_NETWORK. */
 bool response_read(struct response *r, struct view *bytes, struct err *e);
+/* All of the body, of at most `max` bytes, into `a`, which keeps no more than it needs. ERR_FORMAT when there is more,
+ * ERR_NETWORK when it is not there within `within_ms`. After an error the connection is closed. */
+bool response_body(struct response *r, size_t max, int within_ms, struct arena *a, struct view *out, struct err *e);
 /* Reads the rest away when it is short, so that the connection can be kept; else closes it. */
 void response_drop(struct response *r);
 

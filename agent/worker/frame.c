@@ -18,7 +18,7 @@ static bool send_all(int fd, struct iovec *v, size_t count, struct err *e) {
         if (n < 0 && errno == ENOTSOCK) n = writev(fd, v, (int)count);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0 && (errno == EPIPE || errno == ECONNRESET)) return err_sys(e, "the worker is gone");
-        if (n < 0) return err_sys(e, "cannot send to the worker");
+        if (n < 0) return err_sys(e, errno == EAGAIN ? "the worker takes nothing more" : "cannot send to the worker");
         for (size_t left = (size_t)n; count; v++, count--) {
             if (left < v->iov_len) {
                 v->iov_base = (uint8_t *)v->iov_base + left;

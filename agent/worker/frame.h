@@ -37,6 +37,22 @@ enum frame_type {
     FRAME_LEASE,      /* struct lease */
     /* monitor -> fetch worker */
     FRAME_CONNECT,    /* -> END: have a connection ready for the next request */
+    /* monitor -> KBS worker */
+    FRAME_KBS,        /* URL of the KBS, text: once, first; then FRAME_CA */
+    FRAME_AUTH,       /* Request, JSON text -> CHALLENGE */
+    FRAME_ATTEST,     /* u32le size; that many bytes of Attestation, JSON text, in DATA -> END */
+    FRAME_RESOURCE,   /* u32le size at most, path -> JWE DATA.. END */
+    FRAME_TOKEN,      /* -> DATA.. END: the session's */
+    /* KBS worker -> monitor */
+    FRAME_CHALLENGE,  /* struct kbs_challenge */
+    FRAME_JWE,        /* kbs_jwe_encode; the ciphertext follows in DATA frames */
+    FRAME_DENIED,     /* in place of any answer, 401: no session, or none that may; what the KBS says, text */
+    /* monitor -> api worker */
+    FRAME_API,        /* struct api_job: once, first */
+    /* a process that serves the container -> monitor */
+    FRAME_ASK,        /* what is wanted (api worker: struct api_request) -> DATA.. END, or ERROR */
+    /* monitor -> TLS server, which then asks (65 bytes, its public key) for evidence over it */
+    FRAME_TLS,        /* u16le port of 127.0.0.1 to forward to: once, first */
     FRAME_TYPE_MAX
 };
 
@@ -50,7 +66,8 @@ struct frame {
     struct view payload; /* into the caller's buffer, until the next receive */
 };
 
-/* Writes a whole frame (payload in two parts, either may be empty). ERR_SYSTEM "worker is gone" on EPIPE. */
+/* Writes a whole frame (payload in two parts, either may be empty). ERR_SYSTEM "the worker is gone" on EPIPE, "takes
+ * nothing more" when the socket has a time-out (SO_SNDTIMEO). */
 bool frame_send(int fd, enum frame_type type, struct view head, struct view body, struct err *e);
 bool frame_send_error(int fd, const struct err *why, struct err *e);
 

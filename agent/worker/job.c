@@ -1,6 +1,7 @@
 /* see job.h. Integers little-endian, texts as u16 length and bytes, in the order of the struct's members. */
 #include "worker/job.h"
 
+#include "base/codec.h"
 #include "base/limits.h"
 #include "base/reader.h"
 
@@ -115,14 +116,6 @@ void lease_encode(const struct lease *l, struct writer *out) {
     put_text(out, l->hostname);
 }
 
-static bool is_host_name(struct view v) {
-    for (size_t i = 0; i < v.n; i++) {
-        uint8_t c = v.p[i], letter = c | 0x20;
-        if (!(letter >= 'a' && letter <= 'z') && !(c >= '0' && c <= '9') && c != '-' && c != '.') return false;
-    }
-    return true;
-}
-
 bool lease_decode(struct view payload, struct lease *out, struct err *e) {
     struct reader r = reader_of(payload);
     struct lease l = {0};
@@ -133,8 +126,94 @@ bool lease_decode(struct view payload, struct lease *out, struct err *e) {
     l.mtu = read_le16(&r);
     l.domain = get_text(&r, 253);
     l.hostname = get_text(&r, 253);
-    if (l.prefix > 32 || (l.mtu && l.mtu < 576) || !is_host_name(l.domain) || !is_host_name(l.hostname)) r.bad = true;
+    if (l.prefix > 32 || (l.mtu && l.mtu < 576) || !view_is_word(l.domain, "-.") || !view_is_word(l.hostname, "-."))
+        r.bad = true;
     if (!finish(&r, "lease", e)) return false;
     *out = l;
+    return true;
+}
+
+void kbs_challenge_encode(const struct kbs_challenge *c, struct writer *out) {
+    write_u8(out, c->plinth);
+    put_text(out, c->nonce);
+}
+
+/* The nonce stands in texts that are hashed and signed: base64 needs no escapes there. */
+bool kbs_challenge_decode(struct view payload, struct kbs_challenge *out, struct err *e) {
+    struct reader r = reader_of(payload);
+    struct kbs_challenge c = {.plinth = get_bool(&r)};
+    uint8_t bytes[RCAR_NONCE_MAX];
+    size_t n;
+    c.nonce = get_text(&r, UINT16_MAX);
+    if (!finish(&r, "challenge", e)) return false;
+    if (c.nonce.n > RCAR_NONCE_MAX || !base64_decode(c.nonce, bytes, sizeof bytes, &n) || n < 32)
+        return err_set(e, ERR_FORMAT, "the KBS's nonce '%.*s' is not 32 to 96 bytes in base64",
+                       VIEW_ARG(view_first(c.nonce, 140)));
+    *out = c;
+    return true;
+}
+
+void kbs_jwe_encode(const struct jwe *j, struct writer *out) {
+    write_u8(out, (uint8_t)j->recipients[0].alg);
+    put_text(out, j->protected_text);
+    put_text(out, j->recipients[0].epk);
+    put_text(out, j->recipients[0].encrypted_key);
+    put_text(out, j->iv);
+    put_text(out, j->tag);
+    write_le32(out, (uint32_t)j->ciphertext.n);
+}
+
+bool kbs_jwe_decode(struct view payload, struct jwe *out, struct err *e) {
+    struct reader r = reader_of(payload);
+    uint8_t alg = read_u8(&r);
+    bool ec = alg == JWE_ECDH_ES_A256KW;
+    struct jwe j = {.key_size = 32, .count = 1, .protected_text = get_text(&r, KBS_PROTECTED_MAX)};
+    struct jwe_recipient *to = &j.recipients[0];
+    to->alg = (enum jwe_alg)alg;
+    to->epk = get_text(&r, 65);
+    to->encrypted_key = get_text(&r, ec ? 40 : PRIVATE_RSA_MAX);
+    j.iv = get_text(&r, 12);
+    j.tag = get_text(&r, 16);
+    j.ciphertext.n = read_le32(&r);
+    if ((!ec && alg != JWE_RSA_OAEP_256) || to->epk.n != (ec ? 65 : 0) ||
+        (ec ? to->encrypted_key.n != 40 : to->encrypted_key.n < 256) || !j.protected_text.n || j.iv.n != 12 ||
+        j.tag.n != 16 || j.ciphertext.n > KBS_RESOURCE_MAX)
+        r.bad = true;
+    if (!finish(&r, "JWE", e)) return false;
+    *out = j;
+    return true;
+}
+
+void api_job_encode(const struct api_job *j, struct writer *out) {
+    write_u8(out, (uint8_t)j->features);
+    put_text(out, j->tee);
+}
+
+bool api_job_decode(struct view payload, struct api_job *out, struct err *e) {
+    struct reader r = reader_of(payload);
+    struct api_job j = {.features = read_u8(&r)};
+    j.tee = get_text(&r, 16);
+    if (!finish(&r, "API job", e)) return false;
+    *out = j;
+    return true;
+}
+
+void api_request_encode(const struct api_request *q, struct writer *out) {
+    write_u8(out, (uint8_t)q->kind);
+    put_text(out, q->first);
+    put_text(out, q->second);
+    put_text(out, q->third);
+}
+
+bool api_request_decode(struct view payload, struct api_request *out, struct err *e) {
+    struct reader r = reader_of(payload);
+    uint8_t kind = read_u8(&r);
+    struct api_request q = {.kind = (enum api_kind)kind};
+    q.first = get_text(&r, API_TEXT_MAX);
+    q.second = get_text(&r, API_TEXT_MAX);
+    q.third = get_text(&r, API_TEXT_MAX);
+    if (kind >= API_KINDS) r.bad = true;
+    if (!finish(&r, "API request", e)) return false;
+    *out = q;
     return true;
 }

@@ -7,6 +7,8 @@
 #include "base/view.h"
 #include "base/writer.h"
 #include "oci/manifest.h"
+#include "secret/jwe.h"
+#include "secret/rcar.h"
 
 #define FETCH_ENDPOINTS_MAX 9u /* mirrors, then the registry itself */
 
@@ -46,6 +48,34 @@ struct lease {
     struct view domain, hostname; /* letters, digits, '-', '.' only; checked by lease_decode */
 };
 
+/* A KBS's answer to who wants to attest. */
+struct kbs_challenge {
+    bool plinth;       /* it is a `plinth serve`, and takes Plinth's own evidence */
+    struct view nonce; /* base64 of 32 bytes or more, at most RCAR_NONCE_MAX characters; checked by kbs_challenge_decode */
+};
+
+/* What the API offers: bits of run.api.feature (trust/policy.h, enum policy_api); the TEE that leads. */
+struct api_job {
+    unsigned features;
+    struct view tee;
+};
+
+/* What a workload wants of the monitor; texts that a kind does not have are empty. */
+enum api_kind {
+    API_EVIDENCE, /* over `first`: at most 64 bytes */
+    API_RESOURCE, /* `first`: "repository/type/tag" */
+    API_TOKEN,
+    API_EXTEND,   /* domain, operation, content */
+    API_KINDS
+};
+#define API_TEXT_MAX 2048u
+struct api_request {
+    enum api_kind kind;
+    struct view first, second, third;
+};
+/* Encoded. */
+#define API_REQUEST_MAX (1u + 3 * (2 + API_TEXT_MAX))
+
 void fetch_source_encode(const struct fetch_source *s, struct writer *out);
 bool fetch_source_decode(struct view payload, struct fetch_source *out, struct err *e);
 void unpack_job_encode(const struct unpack_job *j, struct writer *out);
@@ -54,5 +84,14 @@ void unpack_result_encode(const struct unpack_result *r, struct writer *out);
 bool unpack_result_decode(struct view payload, struct unpack_result *out, struct err *e);
 void lease_encode(const struct lease *l, struct writer *out);
 bool lease_decode(struct view payload, struct lease *out, struct err *e);
+void api_job_encode(const struct api_job *j, struct writer *out);
+bool api_job_decode(struct view payload, struct api_job *out, struct err *e);
+void api_request_encode(const struct api_request *r, struct writer *out);
+bool api_request_decode(struct view payload, struct api_request *out, struct err *e);
+void kbs_challenge_encode(const struct kbs_challenge *c, struct writer *out);
+bool kbs_challenge_decode(struct view payload, struct kbs_challenge *out, struct err *e);
+/* A KBS's JWE but for the bytes of its ciphertext: their number travels, ciphertext.p is NULL. Decoding checks all lengths. */
+void kbs_jwe_encode(const struct jwe *j, struct writer *out);
+bool kbs_jwe_decode(struct view payload, struct jwe *out, struct err *e);
 
 #endif

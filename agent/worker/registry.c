@@ -73,12 +73,7 @@ __attribute__((format(printf, 2, 3))) static void note(const struct registry *r,
 static bool ask(struct registry *r, const struct url *u, const char *accept, uint64_t from, const char *authorization,
                 struct response *out, struct err *e) {
     struct writer w = writer_of(r->request, sizeof r->request);
-    write_text(&w, "GET ");
-    url_target(u, &w);
-    write_text(&w, " HTTP/1.1\r\nHost: ");
-    write_bytes(&w, u->authority);
-    write_text(&w, "\r\nUser-Agent: plinth/0.1\r\nAccept-Encoding: identity\r\nAccept: ");
-    write_text(&w, accept);
+    request_begin("GET", u, accept, &w);
     if (authorization[0]) {
         write_text(&w, "\r\nAuthorization: ");
         write_text(&w, authorization);
@@ -94,33 +89,7 @@ static bool ask(struct registry *r, const struct url *u, const char *accept, uin
     r->last = view_eq_nocase(view_str(c[0].host), u->host) && c[0].port == u->port   ? 0
               : view_eq_nocase(view_str(c[1].host), u->host) && c[1].port == u->port ? 1
                                                                                      : !r->last;
-    c += r->last;
-    bool stale;
-    do {
-        if (!connection_open(c, u, &r->trust, e)) return false;
-        if (connection_request(c, writer_view(&w), out, &stale, e)) return true;
-    } while (stale);
-    return false;
-}
-
-static bool read_body(struct response *r, size_t max, struct arena *a, struct view *out, struct err *e) {
-    uint8_t *p = arena_alloc(a, max);
-    if (!p) return arena_full(a, e);
-    struct writer w = writer_of(p, max);
-    struct view bytes;
-    r->connection->deadline_ms = clock_ms() + BODY_MS;
-    do {
-        if (!response_read(r, &bytes, e)) return false;
-        write_bytes(&w, bytes);
-        if (w.full) {
-            connection_close(r->connection);
-            return err_set(e, ERR_FORMAT, "%s answers with more than the %zu bytes that are allowed here",
-                           r->connection->host, max);
-        }
-    } while (bytes.n);
-    a->used = (size_t)(p - a->base) + ((w.n + 15) & ~(size_t)15); /* the rest was never touched: give it back */
-    *out = writer_view(&w);
-    return true;
+    return connection_request(c + r->last, u, &r->trust, writer_view(&w), out, e);
 }
 
 /* ---- Authentication ---- */
@@ -209,7 +178,7 @@ static bool authorise(struct registry *r, const struct query *q, struct response
         response_drop(&t);
         ok = refuse_status(r, q, &t, e);
     }
-    ok = ok && arena_make(&a, 16 * TOKEN_BODY_MAX, e) && read_body(&t, TOKEN_BODY_MAX, &a, &value, e) &&
+    ok = ok && arena_make(&a, 16 * TOKEN_BODY_MAX, e) && response_body(&t, TOKEN_BODY_MAX, BODY_MS, &a, &value, e) &&
          take_token(r, value, t.connection->host, &a, e);
     arena_drop(&a);
     return ok || err_in(e, "token for %.*s", VIEW_ARG(p->host));
@@ -324,7 +293,7 @@ static bool try_manifest(struct registry *r, struct query *q, struct err *e) {
     }
     q->media_type = arena_copy(q->arena, type);
     if (type.n && !q->media_type.n) return arena_full(q->arena, e);
-    return read_body(&a, MANIFEST_MAX, q->arena, &q->bytes, e);
+    return response_body(&a, MANIFEST_MAX, BODY_MS, q->arena, &q->bytes, e);
 }
 
 /* The URL of the page after this one into q->page, or empty. It must be where the first one is. */
@@ -362,7 +331,7 @@ static bool try_referrers(struct registry *r, struct query *q, struct err *e) {
         }
         if (++pages > PAGES_MAX)
             return err_set(e, ERR_FORMAT, "the list of referrers has more than %u pages", PAGES_MAX);
-        if (!read_body(&a, left, q->arena, &bytes, e) || !next_page(r, q, &a, e) ||
+        if (!response_body(&a, left, BODY_MS, q->arena, &bytes, e) || !next_page(r, q, &a, e) ||
             !referrers_parse(bytes, q->arena, q->digests, q->max, &q->count, e)) {
             connection_close(a.connection);
             return err_in(e, "%s", a.connection->host);
@@ -508,14 +477,7 @@ static bool registry_open(void *state, const struct fetch_source *source, struct
 }
 
 static bool is_tag(struct view v) {
-    if (v.n == 0 || v.n > TAG_MAX) return false;
-    for (size_t i = 0; i < v.n; i++) {
-        uint8_t c = v.p[i], letter = c | 0x20;
-        if (!(letter >= 'a' && letter <= 'z') && !(c >= '0' && c <= '9') && c != '_' &&
-            (i == 0 || (c != '-' && c != '.')))
-            return false;
-    }
-    return true;
+    return v.n > 0 && v.n <= TAG_MAX && v.p[0] != '-' && v.p[0] != '.' && view_is_word(v, "_-.");
 }
 
 static bool registry_manifest(void *state, struct view reference, struct arena *a, struct view *bytes,

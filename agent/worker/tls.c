@@ -151,11 +151,12 @@ static bool explain_certificate(const struct tls *t, int code, struct err *e) {
         else
             err_set(e, ERR_SIGNATURE, "the certificate of %s is valid from %s to %s; today is %s", host, c.not_before,
                     c.not_after, today);
-        return err_mend(e, "renew the registry's certificate, or set the machine's clock");
+        return err_mend(e, "renew the certificate, or set the machine's clock");
     case BR_ERR_X509_NOT_TRUSTED:
         err_set(e, ERR_SIGNATURE, "the certificate of %s was issued by '%.*s', which is not a trusted authority", host,
                 VIEW_ARG(issuer));
-        return err_mend(e, "put the certificate of '%.*s' into the policy's registry.ca", VIEW_ARG(issuer));
+        return err_mend(e, "put the certificate of '%.*s' into the policy's registry.ca (a KBS's: kbs.ca)",
+                        VIEW_ARG(issuer));
     case BR_ERR_X509_BAD_SERVER_NAME:
         err_set(e, ERR_SIGNATURE, "the certificate presented by %s is for %.*s, not for %s", host, VIEW_ARG(who), host);
         return err_mend(e, "use a name that the certificate holds, or a certificate for %s", host);
@@ -178,7 +179,7 @@ static bool explain(const struct tls *t, int code, struct err *e) {
         return t->heard ? err_set(e, kind, "TLS with %s failed: BearSSL error %d", t->host, code)
                         : err_set(e, ERR_FORMAT, "%s does not answer in TLS", t->host);
     err_set(e, kind, "%s refused the TLS session with alert %d", t->host, alert);
-    return alert != 40 && alert != 70 ? false : err_mend(e, "the registry must speak TLS 1.2 with ECDHE and AES-GCM");
+    return alert != 40 && alert != 70 ? false : err_mend(e, "%s must speak TLS 1.2 with ECDHE and AES-GCM", t->host);
 }
 
 /* ---- The engine ---- */

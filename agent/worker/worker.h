@@ -11,6 +11,9 @@
 #define WORKER_UNPACK "plinth:unpack"
 #define WORKER_ADDRESS "plinth:address"
 #define WORKER_INITDATA "plinth:initdata"
+#define WORKER_API "plinth:api"
+#define WORKER_KBS "plinth:kbs"
+#define WORKER_TLS "plinth:tls"
 
 /* Where a fetch worker gets things: a registry (worker/registry.h), or an OCI layout (tools/layout.h). */
 struct source_ops {
@@ -40,7 +43,10 @@ int fetch_main(int role, const struct source_ops *ops, void *state);
 int unpack_main(void);
 int address_main(void);
 int initdata_main(void);
-/* Runs the worker named by argv[0], or returns -1 when `name` is none of the four. */
+int api_main(void);
+int kbs_main(void);
+int tls_server_main(void);
+/* Runs the worker named by argv[0], or returns -1 when `name` is none of these. */
 int worker_main(const char *name);
 
 #endif

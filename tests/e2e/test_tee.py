@@ -55,7 +55,7 @@ def check_report(m, trust, tmp_path):
         report = tee.Report(tee.decode(e["report"]))
         report.check(tee.decode(e["certificates"]), trust, tmp_path)
     preimage = json.loads(e["preimage"])
-    assert report.report_data == hashlib.sha384(e["preimage"].encode()).digest() + bytes(16) == bytes.fromhex(e["report_data"])
+    assert report.report_data == hashlib.sha384(e["preimage"].encode()).digest() + b"plinth-evidence1" == bytes.fromhex(e["report_data"])
     assert preimage["nonce"] == m.nonce and preimage["register"] == e["register"]
     if kind == "tdx":
         assert e["register"] == {"rtmr": 3, "sha384": report.rtmr[3]}

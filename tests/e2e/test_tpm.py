@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(not all(map(shutil.which, TOOLS)), reason="needs
 NONCE = "00010203" * 8
 SOURCES = ("agent/step/measure.c agent/step/attest.c agent/sys/tpm.c agent/sys/tsm.c agent/sys/tee.c agent/sys/aside.c agent/sys/console.c "
            "agent/sys/port.c agent/lib/tee/event.c agent/lib/tee/report.c "
-           "agent/lib/tee/tpm2.c agent/lib/tee/evidence.c agent/lib/oci/digest.c agent/lib/oci/reference.c crypto/hash.c").split()
+           "agent/lib/tee/tpm2.c agent/lib/tee/trustee.c agent/lib/tee/evidence.c agent/lib/oci/digest.c agent/lib/oci/reference.c crypto/hash.c crypto/wipe.c").split()
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     struct unpack_result result;
     struct unpack_job job;
     struct lease lease;
+    struct kbs_challenge challenge;
+    struct api_job api;
+    struct api_request request;
+    static struct jwe jwe;
     struct frame f;
     struct err e, why;
     int p[2];
@@ -37,6 +41,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         CHECK(unpack_job, &job);
         CHECK(unpack_result, &result);
         CHECK(lease, &lease);
+        CHECK(kbs_challenge, &challenge);
+        CHECK(api_job, &api);
+        CHECK(api_request, &request);
+        CHECK(kbs_jwe, &jwe);
         if (frame_error(f.payload, &why) || why.kind == ERR_NONE || why.kind > ERR_SYSTEM || !why.text[0])
             abort();
     }

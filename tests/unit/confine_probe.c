@@ -37,8 +37,9 @@
 
 static char base[] = "/tmp/plinth-confine-XXXXXX"; // holds room/ and outside/
 static char path[256];
-static struct sockaddr_in listener;
+static struct sockaddr_in listener, second_listener;
 static bool verbose;
+static bool few_ports; // as the KBS worker has them
 static bool changed = true; // the scene, by the last attempt
 static int control[2];      // the frame socket; [0] is the monitor's end
 
@@ -106,6 +107,25 @@ static int connect_out(void)
     int s = socket(AF_INET, SOCK_STREAM, 0);
     return s < 0 ? -1 : connect(s, (struct sockaddr *)&listener, sizeof listener);
 }
+static int connect_elsewhere(void) // another port on which somebody listens
+{
+    int s = socket(AF_INET, SOCK_STREAM, 0);
+    return s < 0 ? -1 : connect(s, (struct sockaddr *)&second_listener, sizeof second_listener);
+}
+// The same without connect(2), which Landlock does not see.
+static int connect_fast(void)
+{
+    int s = socket(AF_INET, SOCK_STREAM, 0);
+    return s < 0 ? -1 : sendto(s, "x", 1, MSG_FASTOPEN, (struct sockaddr *)&second_listener, sizeof second_listener) == 1 ? 0 : -1;
+}
+static int connect_fast_message(void)
+{
+    struct iovec v = {"x", 1};
+    struct msghdr m = {.msg_name = &second_listener, .msg_namelen = sizeof second_listener, .msg_iov = &v, .msg_iovlen = 1};
+    int s = socket(AF_INET, SOCK_STREAM, 0);
+    return s < 0 ? -1 : sendmsg(s, &m, MSG_FASTOPEN) == 1 ? 0 : -1;
+}
+static int listen_anew(void) { return listen(socket(AF_INET, SOCK_STREAM, 0), 1); }
 static int bind_tcp(void)
 {
     struct sockaddr_in any = {.sin_family = AF_INET};
@@ -117,6 +137,10 @@ static int bind_udp(void) // as musl's resolver does
     return bind(socket(AF_INET, SOCK_DGRAM, 0), (struct sockaddr *)&any, sizeof any);
 }
 
+static int take_connection(void) // whatever the descriptor is: the call itself may be made
+{
+    return accept4(WORKER_INPUT, NULL, NULL, SOCK_CLOEXEC) < 0 && errno != ENOTSOCK ? -1 : 0;
+}
 static int send_frame(void)
 {
     struct iovec v = {"x", 1};
@@ -204,7 +228,9 @@ enum wanted {
 #define R (1u << CONFINE_READER)
 #define D (1u << CONFINE_UNPACK_DEVICES)
 #define C (1u << CONFINE_DECODE)
-#define ALL (F | U | A | R | D | C)
+#define P (1u << CONFINE_API)
+#define S (1u << CONFINE_TLS)
+#define ALL (F | U | A | R | D | C | P | S)
 
 static const struct attempt {
     const char *name;
@@ -217,13 +243,16 @@ static const struct attempt {
     T(open_leaked, 0, ALL, 0), T(open_tpmrm0, 0, ALL, 0), T(open_tpm0, 0, ALL, 0), T(open_stand_in, 0, ALL, 0),
     T(open_proc, 0, ALL, 0), T(unlink_outside, 0, ALL, 0), T(link_outside, 0, ALL, 0), T(chmod_outside, 0, ALL, 0),
     T(touch_outside, 0, ALL, 0), T(chown_outside, 0, ALL, 0),
-    T(make_file, U | D, A | C, F | R), T(make_tree, U | D, 0, F | A | C | R), T(make_whiteout, U | D, 0, F | A | C | R),
-    T(read_file, F | U | D | R, A | C, 0), T(write_file, U | D, A | C, F | R), T(read_names, R, F, U | A | C | D), T(big_file, U | D, F | A | C | R, 0),
-    T(socket_inet, F, 0, U | A | C | R | D), T(socket_inet6, F, 0, U | A | C | R | D), T(connect_out, F, 0, U | A | C | R | D),
-    T(bind_udp, F, 0, U | A | C | R | D), T(bind_tcp, 0, F, U | A | C | R | D),
+    T(make_file, U | D, A | C | P | S, F | R), T(make_tree, U | D, 0, F | A | C | P | S | R), T(make_whiteout, U | D, 0, F | A | C | P | S | R),
+    T(read_file, F | U | D | R, A | C | P | S, 0), T(write_file, U | D, A | C | P | S, F | R), T(read_names, R, F, U | A | C | P | S | D), T(big_file, U | D, F | A | C | P | S | R, 0),
+    T(socket_inet, F | S, 0, U | A | C | P | R | D), T(socket_inet6, F, 0, U | A | C | P | S | R | D), T(connect_out, F | S, 0, U | A | C | P | R | D),
+    T(connect_elsewhere, F, S, U | A | C | P | R | D), T(connect_fast, 0, F | S, U | A | C | P | R | D),
+    T(connect_fast_message, 0, F | S, U | A | C | P | R | D), T(listen_anew, 0, 0, ALL),
+    T(bind_udp, F, 0, U | A | C | P | S | R | D), T(bind_tcp, 0, F, U | A | C | P | S | R | D),
     T(socket_unix, 0, 0, ALL), T(socket_netlink, 0, 0, ALL), T(socket_packet, 0, 0, ALL), T(socket_raw, 0, 0, ALL),
     T(socket_sctp, 0, 0, ALL), T(socket_vsock, 0, 0, ALL), T(socket_pair, 0, 0, ALL),
-    T(send_frame, ALL, 0, 0), T(wait_input, ALL, 0, 0), T(use_memory, ALL, 0, 0), T(much_memory, 0, ALL, 0), T(many_files, 0, ALL, 0),
+    T(take_connection, P | S, 0, F | U | A | R | D | C),
+    T(send_frame, ALL, 0, 0), T(wait_input, ALL, 0, 0), T(use_memory, ALL, 0, 0), T(much_memory, 0, ALL, 0), T(many_files, S, ALL, 0),
     T(run_sh, 0, 0, ALL), T(run_self, 0, 0, ALL), T(do_fork, 0, 0, ALL), T(do_clone3, 0, 0, ALL), T(trace_parent, 0, 0, ALL),
     T(read_parent, 0, 0, ALL), T(signal_parent, 0, 0, ALL), T(signal_thread, 0, 0, ALL), T(signal_all, 0, 0, ALL),
     T(signal_by_fd, 0, 0, ALL), T(signal_choice, 0, 0, ALL), T(pidfd, 0, 0, ALL), T(do_ioctl, 0, 0, ALL), T(do_prctl, 0, 0, ALL),
@@ -238,7 +267,9 @@ static const struct attempt {
 
 enum variant { BOTH, ONLY_CHROOT, ONLY_LANDLOCK, NEITHER, NO_ROOM };
 static const char *const variants[] = {"chroot and Landlock", "chroot alone", "Landlock alone", "neither", "no room"};
-static const char *const roles[] = {"fetch", "unpack", "address", "reader", "unpack with devices", "decode"};
+static const char *const roles[] = {[CONFINE_FETCH] = "fetch", [CONFINE_UNPACK] = "unpack", [CONFINE_ADDRESS] = "address", [CONFINE_READER] = "reader",
+                                    [CONFINE_UNPACK_DEVICES] = "unpack with devices", [CONFINE_DECODE] = "decode", [CONFINE_API] = "api",
+                                    [CONFINE_TLS] = "TLS server"};
 
 // ---- running one ----
 
@@ -295,7 +326,8 @@ static void child(enum confine_role role, bool root, enum variant v, int (*act)(
     if (!root && geteuid() == 0 && (setgroups(0, NULL) || setresgid(USER, USER, USER) || setresuid(USER, USER, USER))) _exit(CONFINE_FAILED);
     if (v == ONLY_CHROOT || v == NEITHER) deny(SYS_landlock_create_ruleset);
     if (v == ONLY_LANDLOCK || v == NEITHER) deny(SYS_chroot);
-    if (!confine_enter(role, &e)) {
+    const uint16_t ports[] = {53, ntohs(listener.sin_port)};
+    if (((role == CONFINE_TLS || few_ports) && !confine_connect(ports, 2, &e)) || !confine_enter(role, &e)) {
         if (verbose) dprintf(1, "    %s\n", e.text);
         _exit(CONFINE_FAILED);
     }
@@ -359,7 +391,7 @@ static void role_test(enum confine_role role, bool root, enum variant v)
         const struct attempt *t = &attempts[i];
         // Landlock has no say over metadata, nor chroot over ports: what stands then is told in confine.h.
         bool metadata = t->act == chmod_outside || t->act == touch_outside || t->act == chown_outside;
-        if ((v == ONLY_LANDLOCK && metadata) || (v == ONLY_CHROOT && t->act == bind_tcp)) continue;
+        if ((v == ONLY_LANDLOCK && metadata) || (v == ONLY_CHROOT && (t->act == bind_tcp || t->act == connect_elsewhere))) continue;
         n++;
         good += judge(who, v, t->name, wanted(t, role), run(role, root, v, t->act));
     }
@@ -383,10 +415,16 @@ static void no_room_test(bool root)
         ok &= judge(who, NO_ROOM, "open", FAILS, run(CONFINE_FETCH, root, NO_ROOM, acts[i]));
     ok &= judge(who, NO_ROOM, "connect_out", WORKS, run(CONFINE_FETCH, root, NO_ROOM, connect_out));
     if (ok) printf("ok %s, no room\n", who);
+    few_ports = true;
+    ok = judge("the KBS worker", BOTH, "connect_out", WORKS, run(CONFINE_FETCH, root, BOTH, connect_out));
+    ok &= judge("the KBS worker", BOTH, "connect_elsewhere", FAILS, run(CONFINE_FETCH, root, BOTH, connect_elsewhere));
+    ok &= judge("the KBS worker", BOTH, "read_file", WORKS, run(CONFINE_FETCH, root, BOTH, read_file));
+    few_ports = false;
+    if (ok) printf("ok the KBS worker as %s\n", root ? "root" : "user");
 }
 
 // These have no system call that takes a path, and so do without a room.
-static bool no_files(enum confine_role role) { return role == CONFINE_ADDRESS || role == CONFINE_DECODE; }
+static bool no_files(enum confine_role role) { return role == CONFINE_ADDRESS || role == CONFINE_DECODE || role == CONFINE_API || role == CONFINE_TLS; }
 
 static void neither_test(enum confine_role role, bool root)
 {
@@ -421,6 +459,10 @@ int main(int argc, char **argv)
     listener = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     if (bind(server, (struct sockaddr *)&listener, n) || listen(server, 1000) || getsockname(server, (struct sockaddr *)&listener, &n))
         return perror("listen"), 1;
+    second_listener = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int second = socket(AF_INET, SOCK_STREAM, 0);
+    if (bind(second, (struct sockaddr *)&second_listener, n) || listen(second, 1000) || getsockname(second, (struct sockaddr *)&second_listener, &n))
+        return perror("listen"), 1;
     bool landlock = syscall(SYS_landlock_create_ruleset, NULL, 0, 1) > 0, namespaces = user_can_chroot();
     printf("# Landlock: %s, chroot for users: %s\n", landlock ? "yes" : "no", namespaces ? "yes" : "no");
 
@@ -430,7 +472,7 @@ int main(int argc, char **argv)
     failed |= !sound;
     for (int root = geteuid() == 0; root >= 0; root--) {
         for (enum confine_role role = 0; role < sizeof roles / sizeof *roles; role++) {
-            if (role == CONFINE_UNPACK_DEVICES && !root) continue;
+            if (!roles[role] || (role == CONFINE_UNPACK_DEVICES && !root)) continue;
             for (enum variant v = landlock ? BOTH : ONLY_CHROOT; v <= ONLY_LANDLOCK; v++) {
                 bool possible = v == ONLY_CHROOT ? root || namespaces || no_files(role) : landlock;
                 if (possible) role_test(role, root, v);

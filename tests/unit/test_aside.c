@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -90,4 +91,61 @@ TEST(it_holds_nothing_open) {
     CHECK(run(open_there, &one, 5000) && buffer[7] == 1);
     close(fd);
     close(high);
+}
+
+/* ---- a job ---- */
+
+static struct aside_job job;
+static struct view bytes;
+
+/* Waits for the job's end. */
+static bool take(void) {
+    bool done = false, ok = false;
+    for (int64_t end = clock_ms() + 5000; !done && clock_ms() < end;) {
+        struct pollfd p = {job.fd, POLLIN, 0};
+        poll(&p, 1, 100);
+        ok = aside_take(&job, &done, &bytes, &err);
+    }
+    CHECK(done);
+    return ok;
+}
+
+static void done_with_job(void) {
+    aside_end(&job);
+    CHECK(job.pid == 0 && job.fd < 0 && !job.memory.base);
+    CHECK(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD);
+    aside_end(&job);
+}
+
+TEST(job_bytes_come_back) {
+    static const size_t lengths[] = {0, 1, 4096, 100000, 1 << 20};
+    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+        CHECK(aside_start(some, &lengths[i], 1 << 20, &job, &err));
+        CHECK(take() && bytes.n == lengths[i]);
+        for (size_t at = 0; at < lengths[i]; at++) CHECK(bytes.p[at] == (uint8_t)at);
+        done_with_job();
+    }
+    size_t more = (1 << 20) + 1;
+    CHECK(aside_start(some, &more, 1 << 20, &job, &err) && !take() && err.kind == ERR_SYSTEM);
+    CHECK_ERR("more than 1048576 bytes");
+    done_with_job();
+}
+
+TEST(job_fails_dies_or_hangs) {
+    bool done;
+    CHECK(aside_start(fails, NULL, 10, &job, &err) && !take() && err.sys == EBUSY && !strcmp(err.mend, "wait"));
+    done_with_job();
+    CHECK(aside_start(dies, NULL, 10, &job, &err) && !take());
+    CHECK_ERR("died");
+    done_with_job();
+    CHECK(aside_start(hangs, NULL, 10, &job, &err));
+    CHECK(aside_take(&job, &done, &bytes, &err) && !done); /* at once: nobody waits */
+    done_with_job();
+}
+
+TEST(job_keeps_descriptors) {
+    int fd = open("/dev/null", O_RDONLY);
+    CHECK(aside_start(open_there, &fd, 10, &job, &err) && take() && bytes.n == 1 && bytes.p[0] == 1);
+    done_with_job();
+    close(fd);
 }

@@ -122,3 +122,50 @@ TEST(lease)
     lease_encode(&l, out());
     CHECK(!is_lease(writer_view(&w)));
 }
+
+static bool is_api_job(struct view v)
+{
+    struct api_job j;
+    return api_job_decode(v, &j, &err);
+}
+
+static bool is_api_request(struct view v)
+{
+    struct api_request q;
+    return api_request_decode(v, &q, &err);
+}
+
+TEST(api_job)
+{
+    struct api_job j = {3, VIEW("tdx")}, t;
+    api_job_encode(&j, out());
+    CHECK(!w.full && api_job_decode(writer_view(&w), &t, &err) && t.features == 3 && view_is(t.tee, "tdx"));
+    broken(writer_view(&w), w.n, is_api_job);
+    write_u8(&w, 0);
+    CHECK(!is_api_job(writer_view(&w)) && err.kind == ERR_FORMAT);
+}
+
+TEST(api_request)
+{
+    static char text[API_TEXT_MAX + 1];
+    static uint8_t big[API_REQUEST_MAX + 8];
+    struct api_request q = {API_EXTEND, VIEW("app"), VIEW("op"), VIEW("what happened")}, t;
+    api_request_encode(&q, out());
+    CHECK(!w.full && api_request_decode(writer_view(&w), &t, &err) && t.kind == API_EXTEND);
+    CHECK(view_is(t.first, "app") && view_is(t.second, "op") && view_is(t.third, "what happened"));
+    broken(writer_view(&w), w.n, is_api_request);
+    write_u8(&w, 0);
+    CHECK(!is_api_request(writer_view(&w)) && err.kind == ERR_FORMAT);
+    for (unsigned kind = 0; kind < 256; kind++) {
+        bytes[0] = (uint8_t)kind;
+        CHECK_EQ(is_api_request(view_of(bytes, w.n - 1)), kind < API_KINDS);
+    }
+    memset(text, 'x', sizeof text);
+    for (size_t n = API_TEXT_MAX; n <= API_TEXT_MAX + 1; n++) {
+        w = writer_of(big, sizeof big);
+        q.first = q.second = q.third = view_of(text, n);
+        api_request_encode(&q, &w);
+        CHECK(!w.full && (n > API_TEXT_MAX || w.n == API_REQUEST_MAX));
+        CHECK_EQ(is_api_request(writer_view(&w)), n <= API_TEXT_MAX);
+    }
+}

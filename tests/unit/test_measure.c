@@ -97,8 +97,12 @@ TEST(more_members) {
         "plinth manifest {'digest':" D("22") ",'image':'other.example/x:2','index':" D("77") "}",
         "github.com/confidential-containers PullImage {'digest':" D("22") ",'image':'other.example/x:2'}",
         "plinth config {'digest':" D("33") "}",
+        "plinth policy {'digest':" D("44") ",'uri':'kbs:///acme/policy/web'}",
+        "plinth weaknesses {'weaknesses':'signatures.allowUnsigned registry.allowHttp'}",
         NULL};
+    struct config_resource second = {.uri = VIEW("kbs:///acme/policy/web")};
     prepare();
+    memset(second.digest.sha256, 0x44, 32);
     config.policy.weaknesses = VIEW("signatures.allowUnsigned registry.allowHttp");
     config.policy.has_image = true; /* counts before the command line's */
     strcpy(config.policy.image.host, "other.example");
@@ -107,7 +111,10 @@ TEST(more_members) {
     image.through_index = true;
     memset(image.index_digest.sha256, 0x77, 32);
     CHECK(measure_begin(&m, NULL, 15, &arena, &err) && measure_policy(&m, &config.policy, &err) &&
-          measure_image(&m, &config, &image, &err));
+          measure_image(&m, &config, &image, &err) && measure_resource(&m, "policy", &second, &err) &&
+          measure_weaknesses(&m, &config.policy, &err));
+    config.policy.weaknesses = (struct view){0};
+    CHECK(measure_weaknesses(&m, &config.policy, &err)); /* none: no event */
     check_events(want);
 }
 
@@ -187,6 +194,16 @@ TEST(full_log_extends_nothing) {
     CHECK_ERR("does not fit");
     CHECK_EQ(fake_tpm.extends, extends);
     CHECK(!m.log.full && measure_check(&m, &err));
+}
+
+TEST(workload_goes_on_after_a_failure) {
+    prepare();
+    CHECK(measure_begin(&m, &tee, 15, &arena, &err) && measure_boot(&m, &err));
+    size_t n = m.log.n;
+    fake_tpm.extends_left = 0;
+    CHECK(!measure_workload(&m, VIEW("app"), VIEW("a"), VIEW("b"), &err) && m.log.n == n && !m.in_flight);
+    fake_tpm.extends_left = -1;
+    CHECK(measure_check(&m, &err) && measure_workload(&m, VIEW("app"), VIEW("a"), VIEW("b"), &err) && m.log.n > n && measure_check(&m, &err));
 }
 
 TEST(largest_image_fits) {

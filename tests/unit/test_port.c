@@ -56,6 +56,11 @@ TEST(nonces) {
     CHECK_EQ(asked(VIEW("Nonce 00\n")), -1);
     CHECK_ERR("the host asked \"Nonce 00\"");
     CHECK_EQ(asked(VIEW("GET / HTTP/1.1\r\n")), -1);
+    // "plinth-": over such a one the agent's evidence binds a key, and the host would have it bind its own
+    CHECK_EQ(asked(VIEW("nonce 706c696e74682d6b00112233445566778899aabbccddeeff0011223344556677\n")), -1);
+    CHECK_ERR("the host's nonce begins with \"plinth-\"");
+    CHECK_EQ(asked(VIEW("nonce 706c696e74682d\n")), -1);
+    CHECK_EQ(asked(VIEW("nonce 706c696e7468\n")), 6);
 }
 
 TEST(wish_to_activate) {

@@ -304,12 +304,12 @@ static struct view decoded(const json *root, const char *name) {
 
 /* report_data is the digest of the preimage, and the log replays to the register in it. */
 static void check_cpu(const json *root, const uint8_t *value, bool sha256_too) {
-    uint8_t digest[48], data[64], zeros[16] = {0};
+    uint8_t digest[48], data[64];
     struct eventlog_registers regs;
     struct view preimage = json_text(json_get(root, "preimage")), hex = json_text(json_get(json_get(root, "register"), "sha384"));
     const json *inner;
     hash_once(HASH_SHA384, preimage, digest);
-    CHECK(hex_decode(json_text(json_get(root, "report_data")), data, 64) && !memcmp(data, digest, 48) && !memcmp(data + 48, zeros, 16));
+    CHECK(hex_decode(json_text(json_get(root, "report_data")), data, 64) && !memcmp(data, digest, 48) && !memcmp(data + 48, "plinth-evidence1", 16));
     CHECK(json_parse(preimage, &arena, &inner, &err) && view_is(json_text(json_get(inner, "nonce")), "6e6f6e6365"));
     CHECK(view_eq(json_text(json_get(json_get(inner, "register"), "sha384")), hex));
     CHECK(hex_decode(hex, data, 48) && !memcmp(data, value, 48));
