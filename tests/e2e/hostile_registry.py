@@ -34,7 +34,7 @@ def sha256(data):
 
 class Request:
     def __init__(self, method, path, headers):
-        self.method, self.path, self.headers = method, path, headers
+        self.method, self.path, self.headers, self.body = method, path, headers, b""
 
     def __repr__(self):
         return f"{self.method} {self.path}"
@@ -382,6 +382,13 @@ class Registry:
                 first, *lines = text.decode("latin-1").split("\r\n")
                 method, path, _ = first.split(" ")
                 request = Request(method, path, {k.lower(): v.strip() for k, v in (l.split(":", 1) for l in lines)})
+                size = int(request.headers.get("content-length", 0))
+                while len(buffer) < size:
+                    more = c.recv(65536)
+                    if not more:
+                        return
+                    buffer += more
+                request.body, buffer = buffer[:size], buffer[size:]
                 self.requests.append(request)
                 act = self.pick(path)
                 if not act(c, request, self):

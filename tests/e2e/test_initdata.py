@@ -15,7 +15,7 @@ from test_boot import ca, probe, registry, run  # noqa: F401 (fixtures)
 from test_simtee import part, sim  # noqa: F401
 from test_tee import TeeMachine, check_report, image_policy  # noqa: F401
 
-AA = "[token_configs]\n[token_configs.kbs]\nurl = \"https://kbs.example\"\ncert = \"\"\"\n-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n\"\"\"\n"
+AA = "[log]\nlevel = \"info\"\n[token_configs]\n[token_configs.kbs]\nurl = \"https://kbs.example\"\ncert = \"\"\"\n-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n\"\"\"\n"
 
 
 def initdata(policy_object=None, algorithm="sha256", version="0.1.0", **more):
@@ -72,7 +72,7 @@ def test_brings_the_policy(plinth, sim, image_policy, put, kind, algorithm, tmp_
     path = put("initdata.toml", text)
     m = InitdataMachine(plinth, kind, sim, tmp_path, "--initdata", path)
     assert m.evidence and "probe.end=1" in m.console, (m.result.err, m.console[-3000:])
-    assert "initdata: ignored, this build has no use for it: aa.toml token_configs.kbs.url, aa.toml token_configs.kbs.cert" in m.console
+    assert "initdata: ignored, this build has no use for it: aa.toml log.level" in m.console
     predicted = plinth.run("check", "--json", "--initdata", path, image_policy.layout)
     assert predicted.status == 0, predicted.err
     wanted, digest = predicted.json["registers"], hashlib.sha256(text).hexdigest()
@@ -118,6 +118,8 @@ def flip(text):
     return text.replace(b"# of a test", b"# of b test")
 
 
+ANY = {"image": "registry.example/acme/web:1", "signatures": {"allowUnsigned": True}}
+
 # kind, algorithm in the text, the drive's bytes from the text, the host's digest from the text, what the reason says
 REFUSALS = {
     "another-text-tdx": ("tdx", "sha384", lambda t: drive(flip(t)), lambda t: bound(t, "sha384", "tdx"), ["initdata: MRCONFIGID is ", "sha384 "]),
@@ -135,6 +137,10 @@ REFUSALS = {
     "no-policy-in-it": ("tpm", "sha256", lambda t: drive(initdata()), None, ["and no initdata brings one"]),
     "not-followed": ("tpm", "sha256", lambda t: drive(initdata(cdh_toml='[image]\nimage_security_policy_uri = "kbs:///default/security-policy/test"\n')), None,
                      ["cdh.toml image.image_security_policy_uri is nothing that this build follows"]),
+    "kbs-http": ("tpm", "sha256", lambda t: drive(initdata(ANY, aa_toml='[token_configs.kbs]\nurl = "http://192.0.2.1:8080"\n')), None,
+                 ["initdata's KBS http://192.0.2.1:8080: anybody on the way could give secrets of his own"]),
+    "credentials-elsewhere": ("tpm", "sha256", lambda t: drive(initdata(ANY, cdh_toml='[image]\nauthenticated_registry_credentials_uri = "file:///x"\n')), None,
+                              ["authenticated_registry_credentials_uri is 'file:///x', not kbs:///repository/type/tag"]),
 }
 
 
