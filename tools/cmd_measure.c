@@ -434,6 +434,10 @@ static int run(struct command *c, const struct usage *usage, const struct kind *
         {"--initdata", "FILE", "initdata that the machine is launched with; it may bring the policy", .text = &c.from.initdata},   \
     {                                                                                                                  \
         "--image", "REF", "docker:// or oci: reference (default: the policy's image)", .text = &c.from.reference                \
+    },                                                                                                                 \
+    {                                                                                                                  \
+        "--secrets", "DIR", "in place of a KBS: kbs:///repository/type/tag is DIR/repository/type/tag",                \
+            .text = &c.from.secrets                                                                                    \
     }
 #define JSON_OPTION                                                                                                    \
     { "--json", NULL, "one JSON object on standard output", .on = &c.json }

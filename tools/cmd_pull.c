@@ -78,6 +78,7 @@ static void put_layers(struct result *r, const struct verified_image *image, boo
         put_digest(r, "digest", &d->digest, true);
         put_digest(r, "diffID", &image->config.diff_ids[i], config_known);
         result_number(r, "size", true, d->size);
+        result_bool(r, "encrypted", true, image->manifest.layers[i].encrypted);
         result_close(r, '}');
     }
     result_close(r, ']');
@@ -155,6 +156,15 @@ static void put_sbom(struct result *r, const struct sbom_result *s) {
     result_close(r, '}');
 }
 
+/* What the workload would ask for, as far as the policy says where it is. */
+static void put_secrets(struct result *r, const struct policy *policy) {
+    char text[1024];
+    result_open(r, "secrets", '[');
+    for (size_t i = 0; i < policy->secret_count; i++)
+        if (policy->secrets[i].uri.n && view_to_str(policy->secrets[i].uri, text, sizeof text)) result_text(r, NULL, text);
+    result_close(r, ']');
+}
+
 static struct view bank(const struct command *c, enum hash_alg alg) {
     for (size_t i = 0; c->measured && i < c->predicted.bank_count; i++)
         if (c->predicted.banks[i].alg == alg) return view_of(c->predicted.banks[i].value, hash_size(alg));
@@ -178,6 +188,7 @@ static int print_json(const struct command *c, const struct err *e, int status) 
     put_signatures(r, c);
     put_attestations(r, c);
     put_sbom(r, &c->sbom);
+    put_secrets(r, &p->config.policy);
     result_hex(r, "register", bank(c, HASH_SHA256));
     result_open(r, "registers", '{');
     result_hex(r, "sha256", bank(c, HASH_SHA256));
@@ -197,7 +208,11 @@ static int print_text(const struct command *c) {
     const struct verified_image *image = &p->image;
     char text[2048];
     uint64_t bytes = 0;
-    for (size_t i = 0; i < image->manifest.layer_count; i++) bytes += image->manifest.layers[i].descriptor.size;
+    size_t encrypted = 0;
+    for (size_t i = 0; i < image->manifest.layer_count; i++) {
+        bytes += image->manifest.layers[i].descriptor.size;
+        encrypted += image->manifest.layers[i].encrypted;
+    }
     reference_text(&p->config.image, text, sizeof text);
     printf("accepted  %s\n", text);
     if (image->through_index) printf("index     %s\n", digest_text(&image->index_digest, text));
@@ -214,8 +229,14 @@ static int print_text(const struct command *c) {
         predicate_type(c, m, text, sizeof text);
         printf("%s, as attestations[%zu] asks\n", text, m->attestation);
     }
-    printf("layers    %zu, %llu bytes%s%s\n", image->manifest.layer_count, (unsigned long long)bytes,
-           c->directory ? ", unpacked into " : "", c->directory ? c->directory : "");
+    printf("layers    %zu, %llu bytes", image->manifest.layer_count, (unsigned long long)bytes);
+    if (encrypted) printf(", %zu of them encrypted", encrypted);
+    printf("%s%s\n", c->directory ? ", unpacked into " : "", c->directory ? c->directory : "");
+    for (size_t i = 0; i < p->config.policy.secret_count; i++) {
+        const struct policy_secret *s = &p->config.policy.secrets[i];
+        struct view from = s->uri.n ? s->uri : s->sealed.n ? VIEW("a sealed secret") : VIEW("the sealed value of that variable");
+        printf("secret    %s%.*s from %.*s\n", s->file.n ? "/run/secrets/" : "", VIEW_ARG(s->file.n ? s->file : s->env), VIEW_ARG(from));
+    }
     sbom_summary(&c->sbom, text);
     if (c->sbom.compared) printf("%s\n", text);
     for (unsigned kind = 0; kind < SBOM_DIFFERENCES; kind++)
@@ -295,11 +316,15 @@ static int command(const char *name, const char *operands, const char *summary, 
     bool pulls = !strcmp(name, "pull");
     const struct option store = {"--store", "DIR", "keep the compressed blobs there, and take them from there when they are whole",
                                  .text = &c.from.store};
+    const struct option decryption_key = {"--decryption-key", "FILE", "private key (PEM, DER) of encrypted layers; may be repeated",
+                                          .list = &c.from.decryption_keys};
     const struct option options[] = {
         {"--policy", "FILE", "whose signatures count, and the limits; see plinth(1)", .text = &c.from.policy},
         {"--initdata", "FILE", "initdata that the machine will be launched with: its policy, unless\n--policy is the same, and its event in the predicted register", .text = &c.from.initdata},
+        {"--secrets", "DIR", "in place of a KBS: kbs:///repository/type/tag is DIR/repository/type/tag", .text = &c.from.secrets},
         {"--json", NULL, "one JSON object on standard output", .on = &c.json},
         pulls ? store : (struct option){0},
+        pulls ? decryption_key : (struct option){0},
         {0},
     };
     int wanted = pulls ? 2 : 1, given;

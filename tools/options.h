@@ -58,6 +58,7 @@ int cmd_measure(int argc, char **argv);
 int cmd_policy(int argc, char **argv);
 int cmd_pull(int argc, char **argv);
 int cmd_run(int argc, char **argv);
+int cmd_serve(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 int cmd_verify_quote(int argc, char **argv);
 int cmd_uki(int argc, char **argv);

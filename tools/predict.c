@@ -3,16 +3,36 @@
 
 #include "base/limits.h"
 #include "step/launch.h"
+#include "step/resources.h"
 #include "sys/console.h"
 #include "tools/file.h"
 #include "tools/initdata.h"
 #include "tools/layout.h"
+#include "tools/secret_dir.h"
 #include "tools/store.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+
+/* What the policy leaves to its owner's KBS, out of --secrets; and the keys of layers. */
+static bool take_secrets(struct pull *p, const struct predict_from *from, struct view auth_uri, struct view ca,
+                         struct arena *a, struct err *e) {
+    struct secret_dir *d = arena_alloc(a, sizeof *d);
+    struct policy *first = &p->config.policy;
+    struct view policy = {0};
+    if (!d) return arena_full(a, e);
+    if (!secret_dir_open(from->secrets, d, e)) return false;
+    p->config.secrets = &d->source;
+    if (from->secrets && !first->auth_count && !first->auth_uri.n) first->auth_uri = auth_uri;
+    if (first->kbs.policy.n && (!resources_policy(&p->config, a, &policy, e) ||
+                                !pull_follow(p, policy, view_str(from->reference), ca, true, e)))
+        return false;
+    if (p->config.image.layout) p->config.policy.auth_uri = (struct view){0}; /* no registry will ask */
+    return resources_registry(&p->config, NULL, a, a, e) &&
+           secret_dir_keys(d, &from->decryption_keys, &p->config.policy, e);
+}
 
 /* The policy says whether the host's bundle is needed; without one only that policy fails which needs it. */
 bool predict_begin(struct pull *p, const struct predict_from *from, struct arena *a, struct err *e) {
@@ -27,7 +47,9 @@ bool predict_begin(struct pull *p, const struct predict_from *from, struct arena
     if (!from->policy) policy = initdata.policy;
     if (!from->policy && !policy.n) return err_set(e, ERR_USAGE, "--policy FILE is missing");
     (void)file_read("CA bundle", HOST_CA, CA_PEM_MAX, a, &ca, &no_bundle);
-    if (!pull_begin(p, policy, view_str(from->reference), ca, true, e)) return false;
+    if (!pull_begin(p, policy, view_str(from->reference), ca, true, e) ||
+        !take_secrets(p, from, initdata.kbs.auth_uri, ca, a, e))
+        return false;
     struct config *config = &p->config;
     config->has_initdata = from->initdata != NULL;
     if (config->has_initdata) hash_once(HASH_SHA256, text, config->initdata.sha256);

@@ -1,6 +1,7 @@
 /* see layers.h */
 #include "step/layers.h"
 
+#include "step/decrypt.h"
 #include "step/fetcher.h"
 #include "sys/console.h"
 #include "worker/job.h"
@@ -34,6 +35,7 @@ struct layers {
     int store_fd;
     struct lane lanes[LAYER_LANES];
     const struct layers_each *each;
+    struct decryption *decryption; /* NULL: no layer is encrypted */
     size_t lane_count, next, done, asked;
     size_t told;               /* layers that `each` was told */
     bool verified[LAYERS_MAX];
@@ -44,6 +46,8 @@ static const struct layer *layer_of(const struct layers *l, const struct lane *l
     return &l->image->manifest.layers[lane->layer];
 }
 
+static size_t lane_index(const struct layers *l, const struct lane *lane) { return (size_t)(lane - l->lanes); }
+
 static bool lane_begin(struct layers *l, struct lane *lane, struct err *e) {
     char name[16];
     lane->layer = l->next++;
@@ -52,6 +56,7 @@ static bool lane_begin(struct layers *l, struct lane *lane, struct err *e) {
     lane->ended = false;
     lane->fault.kind = ERR_NONE;
     hash_init(&lane->hash, HASH_SHA256);
+    decrypt_begin(l->decryption, lane_index(l, lane), lane->layer);
     snprintf(name, sizeof name, "%zu", lane->layer);
     if (mkdirat(l->store_fd, name, 0755)) return err_sys(e, "cannot make the layer's directory %s", name);
     int room = openat(l->store_fd, name, O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_RDONLY);
@@ -128,6 +133,7 @@ static bool lane_end(struct layers *l, struct lane *lane, struct err *e) {
                 digest_text(&said->digest, wanted));
         return err_mend(e, "the registry served other bytes; push the image again");
     }
+    if (!decrypt_end(l->decryption, lane_index(l, lane), &l->image->config.diff_ids[lane->layer], e)) return false;
     if (lane->fault.kind != ERR_NONE) {
         *e = lane->fault;
         return false;
@@ -146,7 +152,8 @@ static size_t frame_length(const struct lane *lane) {
 
 static bool lane_frame(struct layers *l, struct lane *lane, struct err *e);
 
-/* Reads what the fetch worker has, up to the end of the current frame; hashes layer bytes as they come. */
+/* Reads what the fetch worker has, up to the end of the current frame; hashes layer bytes as they come, and decrypts
+ * them where they lie. */
 static bool lane_read(struct layers *l, struct lane *lane, struct err *e) {
     size_t whole = lane->have < FRAME_HEADER ? FRAME_HEADER : FRAME_HEADER + frame_length(lane);
     ssize_t n = recv(lane->fetch->control, lane->buffer + lane->have, whole - lane->have, MSG_DONTWAIT);
@@ -162,6 +169,7 @@ static bool lane_read(struct layers *l, struct lane *lane, struct err *e) {
     bool header = lane->have < FRAME_HEADER;
     if (!header && lane->buffer[0] == FRAME_DATA) {
         hash_update(&lane->hash, view_of(lane->buffer + lane->have, (size_t)n));
+        decrypt_bytes(l->decryption, lane_index(l, lane), lane->buffer + lane->have, (size_t)n);
         lane->taken += (uint64_t)n;
         l->progress += (uint64_t)n;
     }
@@ -245,7 +253,7 @@ bool layers_unpack(const struct config *config, const struct verified_image *ima
     struct layers l = {.config = config, .image = image, .store_fd = store_fd, .each = each, .asked = asked,
                        .bytes_left = config->policy.limits.bytes, .files_left = config->policy.limits.files};
     for (size_t i = 0; i < manifest->layer_count; i++) l.total += manifest->layers[i].descriptor.size;
-    bool ok = true;
+    bool ok = decrypt_open(config, manifest, a, &l.decryption, e);
     while (ok && l.lane_count < LAYER_LANES && l.lane_count < manifest->layer_count) {
         struct lane *lane = &l.lanes[l.lane_count];
         lane->fetch = &fetch[l.lane_count++];
@@ -256,6 +264,7 @@ bool layers_unpack(const struct config *config, const struct verified_image *ima
     }
     while (ok && l.done < manifest->layer_count) ok = layers_step(&l, e);
     for (size_t i = 0; i < l.lane_count; i++) proc_kill(&l.lanes[i].unpack);
+    decrypt_drop(l.decryption);
     if (ok && l.skipped)
         console_say("not root: %llu devices, owners and attributes were left out; all files belong to you",
                     (unsigned long long)l.skipped);

@@ -1,8 +1,9 @@
-/* layers: fetch -> hash -> decompress -> diffID -> unpack, two layers at a time, in bounded memory.
+/* layers: fetch -> hash -> (decrypt) -> decompress -> diffID -> unpack, two layers at a time, in bounded memory.
  *
- * The monitor hashes the compressed bytes on their way from the fetch worker to the unpack worker. A layer counts when
- * its size, its digest and its diffID are the ones of the verified manifest and config; until all do, nothing of it is
- * executable, and the first that does not ends the whole. */
+ * The monitor hashes the bytes on their way from the fetch worker to the unpack worker, and decrypts those of encrypted
+ * layers (step/decrypt.h). A layer counts when its size, its digest, its HMAC and plaintext digest, and its diffID are
+ * the ones of the verified manifest and config; until all do, nothing of it is executable, and the first that does not
+ * ends the whole. */
 #ifndef PLINTH_STEP_LAYERS_H
 #define PLINTH_STEP_LAYERS_H
 

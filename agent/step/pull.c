@@ -18,6 +18,27 @@ bool pull_begin(struct pull *p, struct view policy, struct view reference, struc
            config_make(policy, reference, ca_bundle, layouts, &p->arena, &p->config, e);
 }
 
+bool pull_follow(struct pull *p, struct view policy, struct view reference, struct view ca_bundle, bool layouts,
+                 struct err *e) {
+    struct policy *first = arena_alloc(&p->arena, sizeof *first);
+    struct config *next = arena_alloc(&p->arena, sizeof *next);
+    if (!first || !next) return arena_full(&p->arena, e);
+    *first = p->config.policy;
+    if (!config_make(policy, reference, ca_bundle, layouts, &p->arena, next, e))
+        return err_in(e, "%.*s", VIEW_ARG(first->kbs.policy));
+    if (next->policy.kbs.policy.n)
+        return err_set(e, ERR_POLICY, "%.*s names yet another policy", VIEW_ARG(first->kbs.policy));
+    next->policy.kbs = first->kbs;
+    next->policy.tees = first->tees;
+    next->policy.pcr = first->pcr;
+    if (!next->policy.auth_count && !next->policy.auth_uri.n) next->policy.auth_uri = first->auth_uri; /* initdata's */
+    p->config.policy = next->policy;
+    p->config.image = next->image;
+    p->config.ca_pem = next->ca_pem;
+    p->config.first = first;
+    return true;
+}
+
 bool pull_resolve(struct pull *p, struct err *e) {
     p->config.deadline_ms = clock_ms() + 1000 * (int64_t)p->config.policy.limits.seconds;
     bool local = p->config.image.layout; /* nothing to wait for, so nothing to gain */

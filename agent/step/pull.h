@@ -18,6 +18,10 @@ struct pull {
  * overlay. */
 bool pull_begin(struct pull *p, struct view policy, struct view reference, struct view ca_bundle, bool layouts,
                 struct err *e);
+/* Puts the policy that kbs.policy of the present one names (step/resources.h) in its place. To whom the machine proves
+ * itself, by what and in which register, stays the first one's say; config.first is that one. */
+bool pull_follow(struct pull *p, struct view policy, struct view reference, struct view ca_bundle, bool layouts,
+                 struct err *e);
 /* Starts the clock of limits.seconds and the fetch workers; manifest bytes and signature candidates -> p->resolved. */
 bool pull_resolve(struct pull *p, struct err *e);
 /* Signatures, manifest, config -> p->image. */
