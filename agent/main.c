@@ -1,20 +1,26 @@
 /* Plinth's agent: PID 1 of a confidential VM. The table below is the boot; agent/README.md explains it line by line. */
 #include "base/version.h"
 #include "format/cmdline.h"
+#include "step/api.h"
 #include "step/attest.h"
 #include "step/initdata.h"
+#include "step/kbs.h"
 #include "step/launch.h"
 #include "step/measure.h"
 #include "step/network.h"
 #include "step/pull.h"
 #include "step/register.h"
+#include "step/resources.h"
 #include "step/sbom.h"
+#include "step/secrets.h"
+#include "step/supervise.h"
 #include "sys/clock.h"
 #include "sys/console.h"
 #include "sys/module.h"
 #include "sys/mounts.h"
 #include "sys/power.h"
 #include "sys/root.h"
+#include "sys/secret_memory.h"
 #include "sys/settle.h"
 #include "worker/worker.h"
 
@@ -29,6 +35,7 @@
 #define CA_FILE "/etc/ssl/ca.pem"
 #define ROOM "/run/plinth/room" /* the fetch worker's whole file system */
 #define STORE "/image"          /* layers 0, 1, ..., and what overlayfs needs */
+#define SECRETS_SIZE (16u << 20) /* of address space: what the workload is given */
 
 /* What one boot holds, from step to step. */
 struct boot {
@@ -44,6 +51,10 @@ struct boot {
     struct launch_site site;
     struct sbom_result sbom;
     struct attestation attestation;
+    struct kbs *kbs; /* NULL: nobody is asked for anything */
+    struct used_resources used;
+    struct arena secrets, workload_secrets; /* locked memory: what the boot needs, what the workload gets */
+    struct workload_secrets workload;
 };
 
 static bool read_own(struct arena *a, const char *path, size_t max, struct view *out, bool *found, struct err *e) {
@@ -52,12 +63,27 @@ static bool read_own(struct arena *a, const char *path, size_t max, struct view 
     return root_read(AT_FDCWD, path, bytes, max, out, found, e);
 }
 
+static void say_weaknesses(const struct config *config) {
+    if (config->policy.weaknesses.n) console_say("the policy takes weaker ways: %.*s", VIEW_ARG(config->policy.weaknesses));
+}
+
 static bool take_policy(struct boot *b, struct view policy, struct err *e) {
     if (!pull_begin(&b->pull, policy, (struct view){0}, b->ca, false, e)) return false;
-    struct config *config = &b->pull.config;
-    config->overlay = true;
-    if (config->policy.weaknesses.n) console_say("the policy takes weaker ways: %.*s", VIEW_ARG(config->policy.weaknesses));
+    b->pull.config.overlay = true;
+    say_weaknesses(&b->pull.config);
     return true;
+}
+
+/* The policy that a KBS gave, in place of the one that says so. */
+static bool take_kbs_policy(struct boot *b, struct view text, struct err *e) {
+    const struct config *config = &b->pull.config;
+    struct config_resource second = {.uri = config->policy.kbs.policy};
+    hash_once(HASH_SHA256, text, second.digest.sha256);
+    if (!measure_resource(&b->measured, "policy", &second, e) ||
+        !pull_follow(&b->pull, text, (struct view){0}, b->ca, false, e))
+        return false;
+    say_weaknesses(config);
+    return measure_weaknesses(&b->measured, &config->policy, e);
 }
 
 static bool step_config(struct boot *b, struct err *e) {
@@ -74,6 +100,26 @@ static bool step_config(struct boot *b, struct err *e) {
 }
 
 static bool step_tee(struct boot *b, struct err *e) { return register_open(&b->registers, e); }
+
+/* CoCo's own way to name a KBS; the policy's has the last word. */
+static bool take_initdata_kbs(struct policy *p, const struct initdata *in, struct err *e) {
+    struct view path, auth = in->kbs.auth_uri;
+    if (auth.n && !policy_resource(auth, &path))
+        return err_set(e, ERR_POLICY,
+                       "authenticated_registry_credentials_uri is '%.*s', not kbs:///repository/type/tag",
+                       VIEW_ARG(view_first(auth, 200)));
+    if (auth.n && !p->auth_count && !p->auth_uri.n) p->auth_uri = auth;
+    if (!in->kbs.url.n || p->kbs.url.n) return true;
+    if (!view_starts(in->kbs.url, VIEW("https://")) && !p->kbs.allow_http) {
+        err_set(e, ERR_POLICY, "initdata's KBS %.*s: anybody on the way could give secrets of his own",
+                VIEW_ARG(view_first(in->kbs.url, 200)));
+        return err_mend(e, "use https and kbs_cert; kbs.allowHttp of the policy takes it as it is");
+    }
+    p->kbs.url = in->kbs.url;
+    p->kbs.rsa_key = in->kbs.rsa_key;
+    if (in->kbs.ca_pem.n) p->kbs.ca_pem = in->kbs.ca_pem;
+    return true;
+}
 
 static bool step_initdata(struct boot *b, struct err *e) {
     struct initdata in;
@@ -94,6 +140,8 @@ static bool step_initdata(struct boot *b, struct err *e) {
     if (!text.n) return true;
     hash_once(HASH_SHA256, text, initdata.sha256);
     b->pull.config.has_initdata = true;
+    b->pull.config.initdata_text = text;
+    if (!take_initdata_kbs(&b->pull.config.policy, &in, e)) return false;
     b->pull.config.initdata = initdata;
     console_say("initdata %s, bound as %s", digest_text(&initdata, own), hash_name(in.algorithm));
     if (in.ignored.n) console_say("initdata: ignored, this build has no use for it: %.*s", VIEW_ARG(in.ignored));
@@ -115,6 +163,19 @@ static bool step_network(struct boot *b, struct err *e) {
     if (room < 0) return err_sys(e, "cannot open %s", ROOM);
     b->pull.config.fetch_room = room;
     return true;
+}
+
+/* What the policy leaves to the owner's KBS: itself, the registry's CA, mirrors and credentials. */
+static bool step_resources(struct boot *b, struct err *e) {
+    struct config *config = &b->pull.config;
+    struct view policy;
+    if (!secret_memory_make(&b->secrets, SECRETS_SIZE, true, e)) return false;
+    if (config->policy.kbs.url.n) {
+        if (!kbs_make(config, &b->measured, &b->pull.image, &b->kbs, e)) return false;
+        config->secrets = used_watch(&b->used, kbs_source(b->kbs), &b->arena);
+    }
+    return resources_policy(config, &b->arena, &policy, e) && (!policy.n || take_kbs_policy(b, policy, e)) &&
+           resources_registry(config, &b->measured, &b->pull.arena, &b->secrets, e);
 }
 
 static bool step_resolve(struct boot *b, struct err *e) {
@@ -140,6 +201,7 @@ static bool step_trust(struct boot *b, struct err *e) {
 }
 
 static bool step_measure(struct boot *b, struct err *e) {
+    kbs_renew(b->kbs); /* who gives keys of layers shall know whose */
     return measure_image(&b->measured, &b->pull.config, &b->pull.image, e);
 }
 
@@ -186,10 +248,36 @@ static bool step_attest(struct boot *b, struct err *e) {
     return true;
 }
 
+/* After everything was measured: who gives them can know all that will run. */
+static bool step_secrets(struct boot *b, struct err *e) {
+    if (!b->pull.config.policy.secret_count) return true;
+    kbs_renew(b->kbs);
+    b->site.secrets = &b->workload;
+    if (!secret_memory_make(&b->workload_secrets, SECRETS_SIZE, true, e) ||
+        !secrets_collect(&b->pull.config, &b->process, &b->workload_secrets, &b->workload, e))
+        return false;
+    console_say("%zu files and %zu variables for the container", b->workload.file_count, b->workload.env.count);
+    return true;
+}
+
 static bool step_launch(struct boot *b, struct err *e) {
     struct launch_file files[] = {{"evidence.json", b->attestation.evidence}, {"eventlog", writer_view(&b->measured.log)}};
     b->site.file_count = sizeof files / sizeof files[0];
     b->site.files = files;
+    struct config *config = &b->pull.config;
+    bool api_asks = b->kbs && config->policy.api;
+    /* The registry's credentials have served, and so have the key that the KBS encrypted the boot's secrets to and the
+     * worker that talked to it: the API, which gives its key away, has others. */
+    secret_memory_drop(&b->secrets);
+    kbs_drop(b->kbs);
+    b->kbs = NULL;
+    config->secrets = NULL;
+    if (api_asks && !kbs_make(config, &b->measured, &b->pull.image, &b->kbs, e)) return false;
+    if (config->policy.mode == POLICY_SUPERVISE) {
+        const struct supervision s = {config, &b->measured, &b->pull.image, &b->process, &b->site, b->kbs, &b->arena,
+                                      &b->workload_secrets, &b->used};
+        return supervise_run(&s, e);
+    }
     return launch_exec(&b->process, &b->site, &b->arena, e);
 }
 
@@ -202,11 +290,13 @@ static const struct {
     {"initdata", step_initdata}, /* held against that TEE, before it is parsed; may bring the policy */
     {"register", step_register}, /* boot, initdata and policy are measured */
     {"network", step_network},   /* interface, address, resolver */
+    {"resources", step_resources}, /* attested: policy, CA, mirrors, credentials from the owner's KBS, where it is asked */
     {"resolve", step_resolve},   /* reference -> manifest bytes, signatures: unverified */
     {"trust", step_trust},       /* N of M signatures, manifest, config */
     {"measure", step_measure},   /* manifest, PullImage, config */
     {"layers", step_layers},     /* fetch -> hash -> unpack; each layer measured, in manifest order; SBOM */
     {"attest", step_attest},     /* launch, separator; quote over the host's nonce */
+    {"secrets", step_secrets},   /* attested: files and variables of the workload */
     {"launch", step_launch},     /* becomes the container; returns only when that failed */
 };
 
@@ -221,6 +311,9 @@ static void refuse(struct boot *b, struct err *why) {
     if (!measure_failure(&b->measured, why, &e)) console_error("the failure could not be measured", &e);
     attest_refuse(&b->measured, &b->pull.config, &b->pull.image, &b->arena, why);
     pull_end(&b->pull);
+    kbs_drop(b->kbs);
+    secret_memory_drop(&b->secrets);
+    secret_memory_drop(&b->workload_secrets);
     power_off("nothing was started");
 }
 

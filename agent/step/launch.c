@@ -1,6 +1,7 @@
 /* see launch.h */
 #include "step/launch.h"
 
+#include "crypto/wipe.h"
 #include "oci/passwd.h"
 #include "sys/exec.h"
 #include "sys/mounts.h"
@@ -15,6 +16,7 @@
 #define TARGET "/sysroot" /* of the initramfs, where the overlay is put together */
 #define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define EVIDENCE_DIRECTORY "/run/plinth"
+#define SECRETS_DIRECTORY "/run/secrets"
 #define PATH_SIZE 4096
 
 static struct view name_of(struct view variable) { return view_cut(&variable, '=', NULL); }
@@ -112,8 +114,18 @@ static bool find_program(int root, const struct process *p, char *out, struct er
     return err_mend(e, "correct Entrypoint or PATH, or name the program with its whole path");
 }
 
-static bool find_user(int root, struct view user, struct arena *a, struct passwd_user *out, struct err *e) {
+/* Who the process is, and whose its secrets are. */
+struct people {
+    struct passwd_user user;
+    struct {
+        uint32_t uid, gid;
+    } owners[POLICY_SECRETS_MAX];
+};
+
+static bool find_people(int root, const struct process *p, const struct workload_secrets *secrets, struct arena *a,
+                        struct people *out, struct err *e) {
     struct view files[2];
+    struct passwd_user owner;
     static const char *const paths[2] = {"/etc/passwd", "/etc/group"};
     for (size_t i = 0; i < 2; i++) {
         bool found;
@@ -122,7 +134,14 @@ static bool find_user(int root, struct view user, struct arena *a, struct passwd
         if (!root_read(root, paths[i], buffer, PASSWD_FILE_MAX, &files[i], &found, e))
             return err_in(e, "the image's own user names");
     }
-    return passwd_resolve(user, files[0], files[1], out, e);
+    if (!passwd_resolve(p->user, files[0], files[1], &out->user, e)) return false;
+    for (size_t i = 0; i < secrets->file_count; i++) {
+        const struct secret_file *f = &secrets->files[i];
+        if (!passwd_resolve(f->owner.n ? f->owner : p->user, files[0], files[1], &owner, e))
+            return err_in(e, "owner of " SECRETS_DIRECTORY "/%.*s", VIEW_ARG(f->name));
+        out->owners[i].uid = owner.uid, out->owners[i].gid = owner.gid;
+    }
+    return true;
 }
 
 /* Before any file system is mounted over the image: wherever its /etc may point, it is a place in the image. */
@@ -134,20 +153,48 @@ static bool write_names(int root, const struct network *network, struct err *e) 
            root_write(root, "/etc/resolv.conf", view_str(network->resolv), 0644, e);
 }
 
+void launch_forget(void) { mount_forget(TARGET); }
+
+int launch_evidence(const struct launch_site *site, struct err *e) {
+    uint64_t bytes = (64 << 10) + EVENTLOG_MAX; /* the log grows under a supervisor */
+    for (size_t i = 0; i < site->file_count; i++) bytes += (site->files[i].bytes.n | 4095) + 1;
+    if (!mount_scratch(site->root, EVIDENCE_DIRECTORY, bytes, 0755, e)) return -1;
+    int directory = root_directory(site->root, EVIDENCE_DIRECTORY, 0755, false, e);
+    for (size_t i = 0; directory >= 0 && i < site->file_count; i++)
+        if (!root_write(directory, site->files[i].name, site->files[i].bytes, 0444, e)) close(directory), directory = -1;
+    return directory;
+}
+
 /* What the container may know of its own boot, /tmp, and the working directory. */
 static bool furnish(int root, const struct launch_site *site, const char *cwd, struct err *e) {
-    char path[256];
-    uint64_t bytes = 64 << 10;
-    for (size_t i = 0; i < site->file_count; i++) bytes += (site->files[i].bytes.n | 4095) + 1;
-    if (!mount_scratch(root, EVIDENCE_DIRECTORY, bytes, e)) return false;
-    for (size_t i = 0; i < site->file_count; i++) {
-        snprintf(path, sizeof path, EVIDENCE_DIRECTORY "/%s", site->files[i].name);
-        if (!root_write(root, path, site->files[i].bytes, 0444, e)) return false;
-    }
+    int evidence = site->supervised ? -1 : launch_evidence(site, e);
+    if (evidence >= 0) close(evidence);
+    else if (!site->supervised) return false;
     int tmp = root_directory(root, "/tmp", 01777, true, e), directory = root_directory(root, cwd, 0755, true, e);
     if (tmp >= 0) close(tmp);
     if (directory >= 0) close(directory);
     return tmp >= 0 && directory >= 0 && mount_read_only(root, EVIDENCE_DIRECTORY, e);
+}
+
+/* Whoever knows a name may try to open it; nobody but root can list them. What is written is wiped here. */
+static bool put_secrets(int root, const struct workload_secrets *secrets, const struct people *people, struct err *e) {
+    char path[256];
+    uint64_t bytes = 64 << 10;
+    if (!secrets->file_count) return true;
+    for (size_t i = 0; i < secrets->file_count; i++) bytes += (secrets->files[i].bytes.n | 4095) + 1;
+    if (!mount_scratch(root, SECRETS_DIRECTORY, bytes, 0711, e)) return false;
+    for (size_t i = 0; i < secrets->file_count; i++) {
+        const struct secret_file *f = &secrets->files[i];
+        snprintf(path, sizeof path, SECRETS_DIRECTORY "/%.*s", VIEW_ARG(f->name));
+        if (!root_write(root, path, f->bytes, f->mode, e)) return false;
+        int fd = root_open(root, path, O_PATH, false);
+        bool ok = fd >= 0 && fchownat(fd, "", people->owners[i].uid, people->owners[i].gid, AT_EMPTY_PATH) == 0;
+        if (!ok) err_sys(e, "cannot give %s to %u:%u", path, people->owners[i].uid, people->owners[i].gid);
+        if (fd >= 0) close(fd);
+        if (!ok) return false;
+        wipe((void *)f->bytes.p, f->bytes.n);
+    }
+    return mount_read_only(root, SECRETS_DIRECTORY, e);
 }
 
 int launch_root(const struct launch_site *site, struct err *e) {
@@ -158,28 +205,40 @@ int launch_root(const struct launch_site *site, struct err *e) {
 }
 
 /* Everything up to the last step; the image is "/" afterwards, and still not executable. */
-static bool prepare(const struct process *p, const struct launch_site *site, const char *cwd, struct arena *a,
-                    char *program, struct passwd_user *user, struct err *e) {
+static bool prepare(const struct process *p, const struct launch_site *site, const struct workload_secrets *secrets,
+                    const char *cwd, struct arena *a, char *program, struct people *people, struct err *e) {
     int root = site->root;
-    return find_user(root, p->user, a, user, e) && find_program(root, p, program, e) &&
+    return find_people(root, p, secrets, a, people, e) && find_program(root, p, program, e) &&
            write_names(root, site->network, e) && mount_container(root, e) && furnish(root, site, cwd, e) &&
-           mount_switch_root(TARGET, site->store, e);
+           put_secrets(root, secrets, people, e) && mount_switch_root(TARGET, site->store, !site->supervised, e);
 }
 
 bool launch_exec(const struct process *p, const struct launch_site *site, struct arena *a, struct err *e) {
-    struct passwd_user user;
+    static const struct workload_secrets none;
+    const struct workload_secrets *secrets = site->secrets ? site->secrets : &none;
+    struct people people;
     char program[PATH_SIZE], home[PATH_SIZE];
-    char **argv = strings(&p->args, 0, a), **envp = strings(&p->env, 2, a), *cwd = arena_str(a, p->cwd);
+    char **argv = strings(&p->args, 0, a), **envp = strings(&p->env, secrets->env.count + 2, a);
+    char *cwd = arena_str(a, p->cwd);
     char *hostname = arena_alloc(a, sizeof "HOSTNAME=" + HOSTNAME_SIZE);
     if (!argv || !envp || !cwd || !hostname) return arena_full(a, e);
-    if (!prepare(p, site, cwd, a, program, &user, e)) return false;
+    struct launch_site here = *site;
+    if (site->supervised && !mount_private(e)) return false;
+    if (site->supervised && (here.root = open(TARGET, O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0) /* of this name space */
+        return err_sys(e, "cannot open " TARGET);
+    if (!prepare(p, &here, secrets, cwd, a, program, &people, e)) return false;
+    const struct passwd_user *user = &people.user;
     size_t n = p->env.count;
-    struct view where = user.home.n && user.home.n < PATH_SIZE - 8 ? user.home : VIEW("/");
+    struct view where = user->home.n && user->home.n < PATH_SIZE - 8 ? user->home : VIEW("/");
     snprintf(home, sizeof home, "HOME=%.*s", VIEW_ARG(where));
     sprintf(hostname, "HOSTNAME=%s", site->network->hostname);
-    if (!find_variable(&p->env, VIEW("HOME"))) envp[n++] = home;
-    if (!find_variable(&p->env, VIEW("HOSTNAME"))) envp[n++] = hostname;
+    if (!find_variable(&p->env, VIEW("HOME")) && !find_variable(&secrets->env, VIEW("HOME"))) envp[n++] = home;
+    if (!find_variable(&p->env, VIEW("HOSTNAME")) && !find_variable(&secrets->env, VIEW("HOSTNAME"))) envp[n++] = hostname;
+    for (size_t i = 0; i < secrets->env.count; i++) {
+        const struct view *old = find_variable(&p->env, name_of(secrets->env.items[i]));
+        envp[old ? (size_t)(old - p->env.items) : n++] = (char *)secrets->env.items[i].p; /* never copied */
+    }
     if (chdir(cwd)) return err_sys(e, "cannot enter the working directory %s", cwd);
-    struct exec_identity who = {user.uid, user.gid, user.group_count, user.groups, site->devices};
+    struct exec_identity who = {user->uid, user->gid, user->group_count, user->groups, site->devices};
     return mount_make_executable(site->devices, e) && exec_become(&who, program, argv, envp, e);
 }

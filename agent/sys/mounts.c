@@ -214,9 +214,9 @@ static bool freeze(int root, const char *path, struct err *e) {
     return ok && mount_read_only(root, path, e);
 }
 
-bool mount_scratch(int root, const char *path, uint64_t bytes, struct err *e) {
+bool mount_scratch(int root, const char *path, uint64_t bytes, mode_t mode, struct err *e) {
     char options[64];
-    snprintf(options, sizeof options, "mode=0755,size=%llu", (unsigned long long)bytes);
+    snprintf(options, sizeof options, "mode=%04o,size=%llu", mode, (unsigned long long)bytes);
     struct entry entry = {path, "tmpfs", SAFE, options, false};
     return mount_table(root, &entry, 1, e);
 }
@@ -254,15 +254,21 @@ static void empty_initramfs(void) {
     nftw("/", remove_one, 16, FTW_PHYS | FTW_MOUNT | FTW_DEPTH); /* FTW_MOUNT: this device only */
 }
 
-bool mount_switch_root(const char *target, const char *store, struct err *e) {
+bool mount_switch_root(const char *target, const char *store, bool last, struct err *e) {
     if (chdir(target)) return err_sys(e, "cannot enter %s", target);
-    empty_initramfs();
+    if (last) empty_initramfs();
     umount2(store, MNT_DETACH); /* the overlay holds it, by no name */
     for (size_t i = COUNT(early); i > 0; i--) umount2(early[i - 1].path, MNT_DETACH);
     if (mount(".", "/", NULL, MS_MOVE, NULL) || chroot(".") || chdir("/"))
         return err_sys(e, "cannot make the image the root");
     return true;
 }
+
+bool mount_private(struct err *e) {
+    return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 || err_sys(e, "cannot make the mounts private");
+}
+
+void mount_forget(const char *path) { umount2(path, MNT_DETACH); }
 
 bool mount_make_executable(bool with_devices, struct err *e) {
     if (mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | (with_devices ? 0 : MS_NODEV), NULL) == 0) return true;

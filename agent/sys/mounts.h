@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* Also opens descriptors 0 (/dev/null: what the host types is not for us), 1 and 2 (/dev/console). ERR_SYSTEM names
  * what could not be mounted. */
@@ -34,12 +35,17 @@ bool mount_overlay(const char *store, size_t layer_count, const char *target, bo
  * and read-only kernel paths. */
 bool mount_container(int root, struct err *e);
 /* A tmpfs of `bytes` at `path` under `root` (made when missing), and the same, or any other mount, made read-only. */
-bool mount_scratch(int root, const char *path, uint64_t bytes, struct err *e);
+bool mount_scratch(int root, const char *path, uint64_t bytes, mode_t mode, struct err *e);
 bool mount_read_only(int root, const char *path, struct err *e);
 
-/* Makes `target` the root of this process and namespace, empties the initramfs (only when it is one, and this is its
- * init), and lets go of the agent's own mounts and of the store. After it no path of the agent's exists any more. */
-bool mount_switch_root(const char *target, const char *store, struct err *e);
+/* Makes `target` the root of this process and namespace, empties the initramfs (only where nobody uses it any more,
+ * `last`, when it is one, and this is its init), and lets go of the agent's own mounts and of the store. After it no
+ * path of the agent's exists any more. */
+bool mount_switch_root(const char *target, const char *store, bool last, struct err *e);
+/* A mount name space of this process's own begins as a copy; from here on nothing done in it is seen elsewhere. */
+bool mount_private(struct err *e);
+/* Lets go of a mount, and of what is mounted in it, by no name any more. */
+void mount_forget(const char *path);
 /* Lets files of "/" be executed, and devices be opened if `devices`. */
 bool mount_make_executable(bool devices, struct err *e);
 

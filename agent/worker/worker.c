@@ -20,5 +20,8 @@ int worker_main(const char *name) {
     if (view_is(v, WORKER_UNPACK)) return unpack_main();
     if (view_is(v, WORKER_ADDRESS)) return address_main();
     if (view_is(v, WORKER_INITDATA)) return initdata_main();
+    if (view_is(v, WORKER_API)) return api_main();
+    if (view_is(v, WORKER_KBS)) return kbs_main();
+    if (view_is(v, WORKER_TLS)) return tls_server_main();
     return -1;
 }

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare")
                                 reason="needs root, unshare and ip")
 SOURCES = """agent/step/network.c agent/step/launch.c agent/worker/address.c agent/worker/confine.c agent/worker/frame.c agent/worker/job.c
              agent/sys/net.c agent/sys/console.c agent/sys/mounts.c agent/sys/power.c agent/sys/root.c agent/sys/exec.c agent/sys/proc.c
+             agent/sys/secret_memory.c crypto/wipe.c
              agent/lib/format/dhcp.c agent/lib/format/cmdline.c agent/lib/oci/passwd.c""".split()
 SETUP = r"""
 set -e
@@ -39,7 +40,7 @@ def build(out, *flags):
 @pytest.fixture(scope="session")
 def programs(tmp_path_factory):
     d = tmp_path_factory.mktemp("guest")
-    base = [f"agent/lib/base/{n}.c" for n in ("arena", "err", "reader", "view", "writer")]
+    base = [f"agent/lib/base/{n}.c" for n in ("arena", "codec", "err", "reader", "view", "writer")]
     return (build(str(d / "trial"), "tests/e2e/guest_probe/trial.c", *SOURCES, *base),
             build(str(d / "probe"), "-s", "tests/e2e/guest_probe/probe.c"))
 
@@ -150,6 +151,44 @@ def test_users(guest, user, ids, home):
     assert seen["path:/dev/null"].endswith("owner 0:0")
 
 
+def test_secrets(guest):
+    """Files on a mount of their own, each with mode and owner by the image's names; variables over the process's, only now."""
+    seen = guest.run("env=A=public", "env=TOKEN=sealed.x", "user=web", "file=own/0400//first", "file=theirs/0640/root:adm/0640", "file=all/0444/7:9/x",
+                     "variable=TOKEN=opened=1", "variable=HOME=/elsewhere", "arg=probe", "arg=cat:/run/secrets/own", "arg=cat:/run/secrets/theirs",
+                     "arg=ls:/run/secrets", "arg=path:/run/secrets", "arg=path:/run/secrets/own", "arg=path:/run/secrets/theirs",
+                     "arg=path:/run/secrets/all")
+    assert [v for v in numbered(seen, "env") if not v.startswith("PATH=")] == ["A=public", "TOKEN=opened=1", "HOSTNAME=plinth", "HOME=/elsewhere"]
+    assert seen["path:/run/secrets"].endswith("mode 711 owner 0:0")
+    assert seen["path:/run/secrets/own"] == "file mode 400 owner 101:102" and seen["cat:/run/secrets/own"] == "first"
+    assert seen["path:/run/secrets/theirs"] == "file mode 640 owner 0:4" and seen["cat:/run/secrets/theirs"] == "0640"  # web is in adm
+    assert seen["path:/run/secrets/all"] == "file mode 444 owner 7:9"
+    assert seen["ls:/run/secrets"] == "(Permission denied)"
+    mount = [m.split() for m in numbered(seen, "mount") if m.split()[1] == "/run/secrets"]
+    assert len(mount) == 1 and mount[0][2] == "tmpfs" and {"ro", "nosuid", "nodev", "noexec", "mode=711"} <= set(mount[0][3].split(",")), mount
+
+
+def test_secrets_fill_their_mount(guest):
+    names = [f"s{i}" for i in range(12)]
+    seen = guest.run(*(f"file={n}/0400//{n}{'x' * 120_000}" for n in names), "arg=probe", "arg=ls:/run/secrets", "arg=cat:/run/secrets/s11")
+    assert sorted(seen["ls:/run/secrets"].split()) == sorted(names) and seen["cat:/run/secrets/s11"].startswith("s11xxx")
+
+
+def test_no_secrets_no_mount(guest):
+    assert not [m for m in numbered(guest.run(), "mount") if "/run/secrets" in m]
+
+
+def test_secrets_wiped_when_written(guest):
+    guest.write(0, "bin/garbage", "garbage", 0o755)
+    seen = guest.run("arg=garbage", "file=one/0400//first", "file=two/0400//second")
+    assert "Exec format error" in seen["error"] and "one is wiped" in seen["error"] and "two is wiped" in seen["error"]
+
+
+@pytest.mark.parametrize("owner, why", [("nobody", "no 'nobody' in the image's /etc/passwd"), ("web:nobody", "no group 'nobody'")])
+def test_owner_of_a_secret_unknown(guest, owner, why):
+    seen = guest.run(f"file=key/0400/{owner}/x")
+    assert "end" not in seen and why in seen["error"] and "owner of /run/secrets/key" in seen["error"]
+
+
 def test_masked_paths(guest):
     seen = guest.run()
     for path in ("/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/interrupts"):
@@ -195,10 +234,10 @@ def test_links_stay_inside(guest):
     assert seen["hosts"].startswith("127.0.0.1")
 
 
-@pytest.mark.parametrize("place", ["proc", "sys", "dev", "run", "run/plinth"])
+@pytest.mark.parametrize("place", ["proc", "sys", "dev", "run", "run/plinth", "run/secrets"])
 def test_mount_point_is_a_link(guest, place):
     guest.link(0, place, "/etc")
-    seen = guest.run()
+    seen = guest.run("file=key/0400//x")
     assert "end" not in seen and "Symbolic link" in seen["error"] and "to mend it" in seen["error"]
 
 

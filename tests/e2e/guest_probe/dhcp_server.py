@@ -1,7 +1,7 @@
 """dhcp_server.py INTERFACE MODE: a DHCP server that answers as no server should, over a packet socket.
 
 good: as it should. junk: seventeen broken answers before each good one. refusing: takes its offer back twice. flood: thousands of answers to
-somebody else first. absurd: offers 127.0.0.1 for ever."""
+somebody else first. absurd: offers 127.0.0.1 for ever. short: leases of 20 s. moving: the same, another address each time."""
 import random
 import socket
 import struct
@@ -36,7 +36,7 @@ def option(code, value):
 
 def message(asked, kind, address=ADDRESS, server=SERVER, mask=b"\xff\xff\xff\0", more=b"", xid=None, hardware=None, options=None):
     head = b"\2\1\6\0" + (xid or asked[4:8]) + b"\0\0\x80\0\0\0\0\0" + address + b"\0" * 8 + (hardware or asked[28:44]) + b"\0" * 192
-    good = (option(53, bytes([kind])) + option(54, server) + option(51, struct.pack(">I", 3600)) + option(1, mask) + option(3, SERVER) +
+    good = (option(53, bytes([kind])) + option(54, server) + option(51, struct.pack(">I", 20 if mode in ("short", "moving") else 3600)) + option(1, mask) + option(3, SERVER) +
             option(6, SERVER + bytes([9, 9, 9, 9])) + option(15, b"lab.example") + option(12, b"guest-7") + more + b"\xff")
     return head + b"\x63\x82\x53\x63" + (good if options is None else options)
 
@@ -55,6 +55,8 @@ while True:
     kind = 2 if asked[242] == 1 else 5
     requests += kind == 5
     good = packet(message(asked, kind))
+    if mode == "moving":
+        good = packet(message(asked, kind, address=ADDRESS[:3] + bytes([100 + (requests - (kind == 5))])))
     if mode == "absurd":
         good = packet(message(asked, kind, address=bytes([127, 0, 0, 1])))
     if mode == "refusing" and kind == 5 and requests < 3:

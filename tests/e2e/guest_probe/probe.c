@@ -4,8 +4,8 @@
  *
  *     musl-gcc -static -Os -s -o probe probe.c
  *
- * Arguments: "ls:PATH" lists a directory; "sleep" waits for ever instead of ending; others are only shown. Values hold no line breaks: they are
- * shown as "\n". */
+ * Arguments: "ls:PATH" lists a directory, "cat:PATH" shows the first 4 KB of a file, "path:PATH" its kind, mode and owner; "sleep" waits for
+ * ever instead of ending; others are only shown. Values hold no line breaks: they are shown as "\n". */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -222,8 +222,11 @@ int main(int argc, char **argv) {
     show("groups", "%s", text);
     for (int i = 0; i < argc; i++) snprintf(key, sizeof key, "arg.%d", i), show(key, "%s", argv[i]);
     for (int i = 0; environ[i]; i++) snprintf(key, sizeof key, "env.%d", i), show(key, "%s", environ[i]);
-    for (int i = 0; i < argc; i++)
+    for (int i = 0; i < argc; i++) {
         if (strncmp(argv[i], "ls:", 3) == 0) show_list(argv[i], argv[i] + 3);
+        if (strncmp(argv[i], "cat:", 4) == 0) show_file(argv[i], argv[i] + 4);
+        if (strncmp(argv[i], "path:", 5) == 0) show_path(argv[i] + 5);
+    }
     show("cwd", "%s", getcwd(text, sizeof text) ? text : strerror(errno));
     show("hostname", "%s", gethostname(text, sizeof text) ? strerror(errno) : text);
     show("session", "%d %d", getsid(0), getpgrp());
