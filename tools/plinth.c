@@ -24,6 +24,7 @@ static const struct command {
     {"uki", "make one EFI file of kernel, initramfs and command line", cmd_uki},
     {"verify", "appraise the evidence of a machine against reference values, offline", cmd_verify},
     {"verify-quote", "appraise one hardware quote, offline", cmd_verify_quote},
+    {"serve", "appraise guests and give them their keys and secrets (KBS protocol)", cmd_serve},
     {"measure", "predict the registers of a machine from files: vTPM, SEV-SNP, TDX", cmd_measure},
     {"eventlog", "print and replay an event log", cmd_eventlog},
 };

@@ -500,7 +500,7 @@ SNP = {
     "preimage-other": (lambda c: member("preimage", c.evidence["preimage"].replace("monitor", "nobody"))(c), "preimage"),
     "report-data-other": (lambda c: member("report_data", "00" * 64)(c), "preimage: report_data of the document"),
     "nonce-all-claimed": (lambda c: (setattr(c, "nonce", OTHER), member("preimage", c.evidence["preimage"].replace(c.evidence["nonce"], OTHER))(c), member("nonce", OTHER)(c),
-                                     member("report_data", hashlib.sha384(c.evidence["preimage"].encode()).hexdigest() + "00" * 16)(c)), "report-data: it is not the nonce"),
+                                     member("report_data", hashlib.sha384(c.evidence["preimage"].encode()).hexdigest() + b"plinth-evidence1".hex())(c)), "report-data: it is not the nonce"),
     "image": (lambda c: of_policy("images", ["sha256:" + OTHER])(c), "none of policy.images"),
     "nobody-says-which-image": (lambda c: c.reference.pop("policy"), "image: missing: neither policy.images"),
     "coverage": (lambda c: c.reference.__setitem__("snp", {"host_data": base64.b64decode(c.evidence["report"])[0xc0:0xe0].hex()}), "does not know the launch digest"),

@@ -21,8 +21,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         if ((known && kind != MANIFEST_IMAGE) || m.layer_count == 0 || m.layer_count > LAYERS_MAX || m.config.size > CONFIG_MAX)
             abort();
         touch(m.config.media_type);
-        for (size_t i = 0; i < m.layer_count; i++)
+        for (size_t i = 0; i < m.layer_count; i++) {
+            const struct layer_encryption *enc = &m.layers[i].encryption;
             touch(m.layers[i].descriptor.media_type);
+            touch(enc->pubopts), touch(enc->jwe), touch(enc->provider);
+            bool any = enc->pubopts.n && (enc->jwe.n || enc->provider.n);
+            if (m.layers[i].encrypted ? !any : enc->pubopts.n || enc->jwe.n || enc->provider.n)
+                abort();
+        }
     }
     for (int i = 0; i < 2; i++) {
         if (!index_select(rest, i ? &amd64 : &arm64, &arena, &d, &e))

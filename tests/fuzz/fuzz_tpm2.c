@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
     size_t count;
     struct err e;
     (void)tpm2_again(v);
-    switch (bytes[0] % 13) {
+    switch (bytes[0] % 14) {
     case 0:
         if (tpm2_parse_banks(v, banks, BANKS_MAX, &count, &e) && count > BANKS_MAX) abort();
         break;
@@ -47,6 +47,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
         if (tpm2_parse_activated(v, &a, &e)) must_lie_in(a, v);
         break;
     case 12: (void)tpm2_parse_nv_public(v, &size, &e); break;
+    case 13:
+        if (tpm2_parse_rsa(v, &a, &e)) must_lie_in(a, v);
+        break;
     }
     return 0;
 }

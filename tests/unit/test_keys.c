@@ -26,16 +26,14 @@ TEST(keys_of_cosign)
     static const struct {
         const char *file;
         enum key_type type;
-        const char *name;
         size_t size;
-    } keys[] = {{"ka", KEY_EC_P256, "ECDSA P-256", 65},     {"kb", KEY_EC_P256, "ECDSA P-256", 65},   {"kc", KEY_EC_P256, "ECDSA P-256", 65},
-                {"kevil", KEY_EC_P256, "ECDSA P-256", 65},  {"enc-p256", KEY_EC_P256, "ECDSA P-256", 65}, {"kp384", KEY_EC_P384, "ECDSA P-384", 97},
-                {"kp521", KEY_EC_P521, "ECDSA P-521", 133}, {"krsa2048", KEY_RSA, "RSA", 256},        {"krsa3072", KEY_RSA, "RSA", 384},
-                {"krsa4096", KEY_RSA, "RSA", 512},          {"enc-rsa", KEY_RSA, "RSA", 0},           {"ked25519", KEY_ED25519, "Ed25519", 0}};
+    } keys[] = {{"ka", KEY_EC_P256, 65},     {"kb", KEY_EC_P256, 65},   {"kc", KEY_EC_P256, 65},
+                {"kevil", KEY_EC_P256, 65},  {"enc-p256", KEY_EC_P256, 65}, {"kp384", KEY_EC_P384, 97},
+                {"kp521", KEY_EC_P521, 133}, {"krsa2048", KEY_RSA, 256},        {"krsa3072", KEY_RSA, 384},
+                {"krsa4096", KEY_RSA, 512},          {"enc-rsa", KEY_RSA, 0},           {"ked25519", KEY_ED25519, 0}};
     uint8_t seen[sizeof keys / sizeof *keys][32];
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         CHECK(load(keys[i].file) && key.type == keys[i].type);
-        CHECK_STR(key_type_name(key.type), keys[i].name);
         if (key.type == KEY_RSA)
             CHECK((!keys[i].size || key.rsa.n_size == keys[i].size) && memcmp(key.rsa.e, "\0\1\0\1", 4) == 0);
         else if (key.type != KEY_ED25519)

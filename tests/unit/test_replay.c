@@ -163,6 +163,88 @@ TEST(a_boot_that_failed) {
     }
 }
 
+static bool begins(void) {
+    err = (struct err){0};
+    return replay_prefix(writer_view(&out), MR, banks, 2, &arena, &r, &err);
+}
+
+// Only the end of a stage is a boot that is not over; and for nobody who wants a whole one.
+TEST(how_a_boot_begins) {
+    static const enum replay_stage stages[BOOT + 1] = {0, 0, REPLAY_STARTED, 0, 0, REPLAY_IMAGE, REPLAY_IMAGE, REPLAY_IMAGE, 0, REPLAY_LAUNCHED};
+    for (size_t n = 0; n <= BOOT; n++) {
+        begin();
+        for (size_t i = 0; i < n; i++) add(MR, boot[i].domain, boot[i].operation, boot[i].content);
+        CHECK(begins() == (stages[n] != REPLAY_NONE) && (!n || r.stage == stages[n]));
+        if (!stages[n]) CHECK(err.kind == ERR_POLICY && strstr(err.text, "the boot was not over"));
+        if (n < BOOT) REFUSED(replays(), ERR_POLICY, "the log ends without the separator");
+        CHECK(r.separated == (n == BOOT) && r.event_count == n);
+        // Nothing else is let through.
+        add(MR, "acme", "stray", "{}");
+        if (n < BOOT) REFUSED(begins(), ERR_FORMAT, "is no event of a boot");
+        else CHECK(begins() && r.workload_count == 1 && r.stage == REPLAY_LAUNCHED);
+    }
+    begin();
+    add(MR, "plinth", "boot", boot[0].content), add(MR, "plinth", "policy", boot[1].content), add(MR, "plinth", "failure", "{'reason':'no'}");
+    REFUSED(begins(), ERR_POLICY, "the boot failed: no");
+    CHECK_STR(replay_stage_name(REPLAY_STARTED), "started");
+    CHECK_STR(replay_stage_name(REPLAY_IMAGE), "image");
+    CHECK_STR(replay_stage_name(REPLAY_LAUNCHED), "launched");
+}
+
+#define SECOND "{'digest':'" SHA("a2") "','uri':'kbs:///acme/policy/web'}"
+#define WEAK "{'weaknesses':'registry.allowHttp'}"
+#define RESOURCE "{'digest':'" SHA("c0") "','uri':'kbs:///acme/registry/ca'}"
+static const struct line more[] = {{"plinth", "initdata", "{'digest':'" SHA("11") "'}"}, {"plinth", "policy", SECOND}, {"plinth", "weaknesses", WEAK},
+                                   {"plinth", "resource", RESOURCE},
+                                   {"plinth", "resource", "{'digest':'" SHA("c1") "','uri':'kbs:///acme/registry/mirrors'}"}};
+// A good boot with more[i] before event at[i] of it.
+static void with(const size_t at[5]) {
+    begin();
+    for (size_t i = 0; i < BOOT; i++) {
+        for (size_t k = 0; k < 5; k++)
+            if (at[k] == i) add(MR, more[k].domain, more[k].operation, more[k].content);
+        add(MR, boot[i].domain, boot[i].operation, boot[i].content);
+    }
+}
+
+TEST(initdata_second_policy_and_resources) {
+    with((size_t[]){1, 2, 2, 2, 2});
+    if (!replays()) check_fail("%s: %s", err.trail, err.text);
+    CHECK(is(r.initdata, SHA("11")) && is(r.policy, SHA("a2")) && is(r.named_by, SHA("aa")) && is(r.policy_uri, "kbs:///acme/policy/web"));
+    CHECK(is(r.weaknesses, "signatures.allowUnsigned registry.allowHttp registry.allowHttp"));
+    CHECK(r.resource_count == 2 && is(r.resources[1].uri, "kbs:///acme/registry/mirrors") && is(r.resources[0].digest, SHA("c0")));
+    CHECK_EQ(r.event_count, BOOT + 5);
+    // Each alone, and each at every other place; weaknesses go with the second policy.
+    for (size_t k = 0; k < 5; k++)
+        for (size_t i = 0; i <= BOOT; i++) {
+            size_t at[5] = {BOOT, BOOT, BOOT, BOOT, BOOT};
+            at[k] = i;
+            with(at);
+            bool good = i == BOOT || (k != 2 && i == (k ? 2 : 1));
+            if (replays() != good) check_fail("%s before event %zu: %s", more[k].operation, i, good ? err.text : "accepted");
+        }
+    with((size_t[]){BOOT, 2, BOOT, BOOT, BOOT});
+    CHECK(replays() && is(r.policy, SHA("a2")) && is(r.weaknesses, "signatures.allowUnsigned registry.allowHttp"));
+    with((size_t[]){BOOT, BOOT, BOOT, 2, BOOT});
+    CHECK(replays() && is(r.policy, SHA("aa")) && !r.named_by.n && r.resource_count == 1);
+    // A resource before the second policy; a third policy, a third resource, initdata twice; a second policy without uri, a first one with.
+    struct line bad[][3] = {{more[3], more[1]}, {more[1], more[1]}, {more[3], more[3], more[3]}, {more[0]}, {more[2], more[1]},
+                            {more[1], more[2], more[2]}, {more[1], more[3], more[2]}, {more[1], {"plinth", "weaknesses", "{}"}},
+                            {{"plinth", "policy", "{'digest':'" SHA("a2") "','uri':'kbs:///a/b/c','weaknesses':'x'}"}},
+                            {{"plinth", "policy", "{'digest':'" SHA("a2") "'}"}}, {{"plinth", "policy", "{'uri':'kbs:///a/b/c'}"}},
+                            {{"plinth", "resource", "{'digest':'" SHA("c0") "'}"}}, {{"plinth", "resource", "{'uri':'kbs:///a/b/c'}"}},
+                            {{"plinth", "resource", "{'digest':'" SHA("c0") "','uri':'kbs:///a/b/c','x':1}"}}, {{"acme", "resource", RESOURCE}}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        begin();
+        for (size_t k = 0; k < BOOT; k++) {
+            for (size_t n = 0; k == 2 && n < 3 && bad[i][n].operation; n++) add(MR, bad[i][n].domain, bad[i][n].operation, bad[i][n].content);
+            add(MR, boot[k].domain, boot[k].operation, boot[k].content);
+        }
+        if (replays()) check_fail("case %zu: accepted", i);
+    }
+    CHECK(!bent(1, (struct line){"plinth", "policy", SECOND}) && strstr(err.text, "uri"));
+}
+
 TEST(contents_are_exact) {
     struct {
         size_t at;

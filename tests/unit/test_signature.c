@@ -424,3 +424,13 @@ TEST(inline_counts)
     CHECK(!check() && verdict.count == 0);
     CHECK_ERR("' is for sha256:");
 }
+
+// A policy that only names another one (kbs.policy) has no keys: whoever forgot to follow it lets nothing run.
+TEST(no_keys_is_no_licence)
+{
+    fresh();
+    policy = (struct policy){0};
+    struct digest any = {{1}};
+    CHECK(!check_image(&any, NULL) && err.kind == ERR_POLICY && verdict.count == 0);
+    CHECK_ERR("does not say whose images may run");
+}

@@ -92,16 +92,15 @@ static struct view make_log(uint8_t at_separator[48]) {
 }
 
 static const char *make_document(const char **rtmr3) {
-    uint8_t separator[48] = {0}, digest[48];
+    uint8_t separator[48] = {0};
     struct view log = make_log(separator);
     const char *value = hex(view_of(bank.value, 48));
     if (t.register_altered) value = hex(view_of("0123456789abcdef0123456789abcdef0123456789abcdef", 48));
     const char *preimage = text_of("{\"nonce\":\"%s\",\"register\":{\"rtmr\":3,\"sha384\":\"%s\"}}", t.preimage_other ? "00" : t.nonce, value);
-    hash_once(HASH_SHA384, view_str(preimage), digest);
     uint8_t *q = (uint8_t *)f.quote.p, *body = q + 48;
     memcpy(body + 472, bank.value, 48);
-    memset(body + 520, 0, 64), memcpy(body + 520, digest, 48);
-    if (t.report_data_other) body[520 + 63] = 1;
+    evidence_report_data(view_str(preimage), body + 520);
+    if (t.report_data_other) memset(body + 568, 0, 16); /* as a workload's would be */
     forge_sign(t.quote_by_other ? f.other : f.ak, view_of(q, 48 + 584), q + 48 + 584 + 4);
     *rtmr3 = hex(view_of(separator, 48));
     char *quoted_preimage = arena_alloc(&arena, 2048);
@@ -231,7 +230,7 @@ TEST(nonce_and_register_are_bound) {
     REFUSED(t.asked = "00112233", "nonce", "asked was for 00112233");
     REFUSED(t.preimage_other = true, "preimage", "it does not say what the document says");
     state("report-data", CHECK_BAD, "not the nonce");
-    REFUSED(t.report_data_other = true, "report-data", "other bytes than zeroes");
+    REFUSED(t.report_data_other = true, "report-data", "not the nonce");
     REFUSED(t.register_altered = true, "register", "not RTMR3 of the quote");
     REFUSED(t.quote_by_other = true, "quote-signature", "not by the attestation key");
     ACCEPTED(t.asked = "");

@@ -38,6 +38,34 @@ TEST(broken_certificates_and_crls)
     CHECK_ERR("at most");
 }
 
+// CVE-2026-35189: each relative distribution point of CRLs gets a copy of the issuer's name.
+TEST(names_are_bounded)
+{
+    for (int subject = 0; subject < 2; subject++) {
+        for (int parts = 70; parts < 90; parts++) {
+            begin();
+            const unsigned char *at = f.leaf.p;
+            unsigned char *der = NULL;
+            X509 *cert = d2i_X509(NULL, &at, (long)f.leaf.n);
+            X509_NAME *name = X509_NAME_new();
+            for (int i = 0; i < parts; i++) // 12 bytes each
+                X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"a", 1, -1, 0);
+            CHECK((subject ? X509_set_subject_name(cert, name) : X509_set_issuer_name(cert, name)) == 1);
+            const unsigned char *text;
+            size_t size;
+            CHECK(X509_NAME_get0_der(name, &text, &size) == 1);
+            i2d_re_X509_tbs(cert, NULL); // or the old text comes
+            int n = i2d_X509(cert, &der);
+            bool ok = takes(view_of(der, (size_t)n));
+            CHECK_EQ(ok, size <= NAME_MAX_DER);
+            if (!ok) CHECK_ERR("a name of more than 1024 bytes");
+            OPENSSL_free(der);
+            X509_NAME_free(name);
+            X509_free(cert);
+        }
+    }
+}
+
 TEST(pools_are_bounded)
 {
     begin();

@@ -157,13 +157,17 @@ static bool read_tee(const json *o, enum evidence_tee *tee, struct err *e) {
 }
 
 bool evidence_read(struct view bytes_, struct arena *a, struct evidence_document *out, struct err *e) {
-    struct evidence_document *d = arena_alloc(a, sizeof *d);
-    const json *o, *tpm;
-    struct view nonce;
-    if (!d) return arena_full(a, e);
+    const json *o;
     if (bytes_.n > EVIDENCE_FILE_MAX)
         return err_set(e, ERR_FORMAT, "evidence of %zu bytes, %u is the most", bytes_.n, EVIDENCE_FILE_MAX);
-    if (!json_parse(bytes_, a, &o, e)) return err_in(e, "evidence");
+    return json_parse(bytes_, a, &o, e) ? evidence_take(o, a, out, e) : err_in(e, "evidence");
+}
+
+bool evidence_take(const json *o, struct arena *a, struct evidence_document *out, struct err *e) {
+    struct evidence_document *d = arena_alloc(a, sizeof *d);
+    const json *tpm;
+    struct view nonce;
+    if (!d) return arena_full(a, e);
     if (!json_is_object(o)) return err_set(e, ERR_FORMAT, "evidence: a JSON object is wanted");
     if (!read_tee(o, &d->tee, e) || !text(o, "plinth", &d->version, e) || !text(o, "nonce", &nonce, e) ||
         !text(o, "image", &d->image, e) || !text(o, "manifest", &d->manifest, e) || !text(o, "policy", &d->policy, e))

@@ -10,11 +10,13 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "format/json.h"
 #include "tee/evidence.h"
 
 #define EVIDENCE_FILE_MAX (4u << 20) /* four logs, a quote with its certificates, in base64: below 2 MiB */
 #define EVIDENCE_NONCE_MAX 64u       /* qualifyingData of a TPM2_Quote */
 #define EVIDENCE_UNKNOWN_MAX 128u
+#define EVIDENCE_CHAIN_MAX 4u
 
 enum evidence_tee { EVIDENCE_TPM, EVIDENCE_TDX, EVIDENCE_SNP };
 const char *evidence_tee_name(enum evidence_tee tee); /* "tpm" */
@@ -40,10 +42,15 @@ struct evidence_document {
     uint8_t report_data[64], value[48]; /* what the document says; the quote counts */
     struct view eventlog, firmware_log;
     char unknown[EVIDENCE_UNKNOWN_MAX]; /* names, joined with ", "; cut */
+    bool foreign; /* not a Plinth document at all: see foreign.h */
+    size_t chain_count;
+    struct view chain[EVIDENCE_CHAIN_MAX]; /* certificates beside a foreign report, DER */
 };
 
 /* ERR_FORMAT naming the member. Views point into `a` or `text`, which both live as long as `out`. */
 bool evidence_read(struct view text, struct arena *a, struct evidence_document *out, struct err *e);
+/* The same of a JSON value that was parsed already, and lives as long. */
+bool evidence_take(const json *o, struct arena *a, struct evidence_document *out, struct err *e);
 
 /* The bank of an algorithm, or NULL. */
 const struct evidence_bank *evidence_bank(const struct tpm_document *t, enum hash_alg alg);

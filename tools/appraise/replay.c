@@ -5,15 +5,24 @@
 #include "oci/digest.h"
 #include "tools/eventlog.h"
 
-enum stage { BOOT, POLICY, MANIFEST, PULL_IMAGE, CONFIG, LAYER, LAUNCH, SEPARATOR, WORKLOAD };
-static const char *const operations[] = {"boot",   "policy", "manifest", "PullImage",
-                                         "config", "layer",  "launch",   "separator"};
+enum step { BOOT, INITDATA, POLICY, SECOND, WEAKNESSES, RESOURCE, MANIFEST, PULL_IMAGE, CONFIG, LAYER, LAUNCH, SEPARATOR, END };
+/* A step's name, whether a boot may leave it out or have it again, and what a boot has come to that ends behind it. */
+static const struct {
+    const char *operation;
+    bool optional, repeats;
+    enum replay_stage stage;
+} steps[] = {{"boot", false, false, REPLAY_NONE},         {"initdata", true, false, REPLAY_NONE},
+             {"policy", false, false, REPLAY_STARTED},    {"policy", true, false, REPLAY_STARTED},
+             {"weaknesses", true, false, REPLAY_STARTED}, {"resource", true, true, REPLAY_STARTED},
+             {"manifest", false, false, REPLAY_NONE},     {"PullImage", false, false, REPLAY_NONE},
+             {"config", false, false, REPLAY_IMAGE},      {"layer", true, true, REPLAY_IMAGE},
+             {"launch", false, false, REPLAY_NONE},       {"separator", false, false, REPLAY_LAUNCHED}};
 
 struct run {
     struct arena *a;
     struct replay *r;
-    enum stage next;
-    size_t number; /* of the record, from 1; the header is none */
+    enum step next; /* the first that may come */
+    size_t number;  /* of the record, from 1; the header is none */
 };
 
 static const struct eventlog_digest *digest_of(const struct eventlog_record *record, enum hash_alg alg) {
@@ -90,21 +99,69 @@ static bool layer(struct run *run, const json *o, struct err *e) {
     return true;
 }
 
-/* The members of each event, and no others. */
-static bool contents(struct run *run, enum stage stage, const json *o, struct err *e) {
-    static const char *const members[][4] = {
-        {"agent"},  {"digest", "weaknesses"},      {"digest", "image", "index"}, {"digest", "image"},
-        {"digest"}, {"diffID", "digest", "index"}, {"process", "user"},          {NULL}};
+static bool policy(struct replay *r, const json *o, bool second, struct err *e) {
+    struct view digest, uri = {0};
+    if (!need_digest(o, "digest", "policy", &digest, e) || (second && !json_need_text(o, "uri", "policy", &uri, e)) ||
+        (json_get(o, "weaknesses") && !json_need_text(o, "weaknesses", "policy", &r->weaknesses, e)))
+        return false;
+    r->named_by = r->policy, r->policy_uri = uri, r->policy = digest;
+    return true;
+}
+
+/* What the second policy is weak in, beside what the one that named it is. */
+static bool weaknesses(struct run *run, const json *o, struct err *e) {
     struct replay *r = run->r;
-    const char *where = operations[stage];
+    struct view weak;
+    if (!r->named_by.n) return err_set(e, ERR_FORMAT, "weaknesses of no second policy");
+    if (!json_need_text(o, "weaknesses", "weaknesses", &weak, e)) return false;
+    size_t size = r->weaknesses.n + 1 + weak.n;
+    struct writer both = writer_of(arena_alloc(run->a, size), size);
+    if (!both.p) return arena_full(run->a, e);
+    if (r->weaknesses.n) write_bytes(&both, r->weaknesses), write_u8(&both, ' ');
+    write_bytes(&both, weak);
+    r->weaknesses = writer_view(&both);
+    return true;
+}
+
+static bool resource(struct replay *r, const json *o, struct err *e) {
+    if (r->resource_count == REPLAY_RESOURCES_MAX)
+        return err_set(e, ERR_FORMAT, "more than %u resources", REPLAY_RESOURCES_MAX);
+    struct replay_resource *one = &r->resources[r->resource_count];
+    if (!need_digest(o, "digest", "resource", &one->digest, e) || !json_need_text(o, "uri", "resource", &one->uri, e))
+        return false;
+    return r->resource_count++, true;
+}
+
+/* The members of each event, and no others. */
+static bool contents(struct run *run, enum step step, const json *o, struct err *e) {
+    static const char *const members[][4] = {{"agent"},
+                                             {"digest"},
+                                             {"digest", "weaknesses"},
+                                             {"digest", "uri"},
+                                             {"weaknesses"},
+                                             {"digest", "uri"},
+                                             {"digest", "image", "index"},
+                                             {"digest", "image"},
+                                             {"digest"},
+                                             {"diffID", "digest", "index"},
+                                             {"process", "user"},
+                                             {NULL}};
+    struct replay *r = run->r;
+    const char *where = steps[step].operation;
     struct view digest, image;
-    if (!json_only(o, members[stage], where, e)) return e->kind = ERR_FORMAT, false;
-    switch (stage) {
+    if (!json_only(o, members[step], where, e)) return e->kind = ERR_FORMAT, false;
+    switch (step) {
     case BOOT:
         return json_need_text(o, "agent", where, &r->agent, e);
+    case INITDATA:
+        return need_digest(o, "digest", where, &r->initdata, e);
     case POLICY:
-        return need_digest(o, "digest", where, &r->policy, e) &&
-               (!json_get(o, "weaknesses") || json_need_text(o, "weaknesses", where, &r->weaknesses, e));
+    case SECOND:
+        return policy(r, o, step == SECOND, e);
+    case WEAKNESSES:
+        return weaknesses(run, o, e);
+    case RESOURCE:
+        return resource(r, o, e);
     case MANIFEST:
         return need_digest(o, "digest", where, &r->manifest, e) && json_need_text(o, "image", where, &r->image, e) &&
                (!json_get(o, "index") || need_digest(o, "index", where, &r->index, e));
@@ -128,20 +185,31 @@ static bool failed(struct run *run, const json *o, struct err *e) {
     return err_set(e, ERR_POLICY, "the boot failed: %.*s", VIEW_ARG(view_first(run->r->failure, 512)));
 }
 
+/* The step that must come next: the first that no boot may leave out. */
+static const char *due(const struct run *run) {
+    enum step step = run->next;
+    while (steps[step].optional) step++;
+    return steps[step].operation;
+}
+
+static bool is_step(enum step step, struct view domain, struct view operation) {
+    return view_is(operation, steps[step].operation) &&
+           view_is(domain, step == PULL_IMAGE ? EVENT_DOMAIN_COCO : EVENT_DOMAIN);
+}
+
 static bool boot_event(struct run *run, struct view domain, struct view operation, const json *o, struct err *e) {
-    bool own = view_is(domain, EVENT_DOMAIN);
-    enum stage stage = BOOT;
-    if (own && view_is(operation, "failure")) return failed(run, o, e);
-    while (stage < WORKLOAD && !(view_is(operation, operations[stage]) &&
-                                 view_is(domain, stage == PULL_IMAGE ? EVENT_DOMAIN_COCO : EVENT_DOMAIN)))
-        stage++;
-    if (stage == WORKLOAD)
+    enum step step = run->next, any = BOOT;
+    if (view_is(domain, EVENT_DOMAIN) && view_is(operation, "failure")) return failed(run, o, e);
+    while (any < END && !is_step(any, domain, operation)) any++;
+    if (any == END)
         return err_set(e, ERR_FORMAT, "'%.*s %.*s' is no event of a boot", VIEW_ARG(view_first(domain, 64)),
                        VIEW_ARG(view_first(operation, 64)));
-    if (stage != run->next && !(run->next == LAYER && stage == LAUNCH))
-        return err_set(e, ERR_FORMAT, "'%s' where '%s' is due", operations[stage], operations[run->next]);
-    if (!contents(run, stage, o, e)) return false;
-    run->next = stage == LAYER ? LAYER : stage + 1;
+    while (!is_step(step, domain, operation) && steps[step].optional) step++;
+    if (!is_step(step, domain, operation))
+        return err_set(e, ERR_FORMAT, "'%s' where '%s' is due", steps[any].operation, due(run));
+    if (!contents(run, step, o, e)) return false;
+    run->r->stage = steps[step].stage;
+    run->next = steps[step].repeats ? step : step + 1;
     return true;
 }
 
@@ -167,12 +235,12 @@ static bool event(struct run *run, const struct eventlog_record *record, struct 
     if (!json_parse(rest, run->a, &o, e)) return err_in(e, "content");
     if (!json_is_object(o)) return err_set(e, ERR_FORMAT, "the content is no JSON object");
     if (!boot_event(run, domain, operation, o, e)) return false;
-    r->separated = run->next == WORKLOAD;
+    r->separated = run->next == END;
     return true;
 }
 
-bool replay_log(struct view bytes, uint32_t mr_index, const struct register_bank *banks, size_t count, struct arena *a,
-                struct replay *out, struct err *e) {
+static bool replay(struct view bytes, uint32_t mr_index, const struct register_bank *banks, size_t count, bool prefix,
+                   struct arena *a, struct replay *out, struct err *e) {
     struct run run = {.a = a, .r = out, .number = 1};
     struct eventlog log = eventlog_of(bytes);
     struct eventlog_record record;
@@ -186,7 +254,22 @@ bool replay_log(struct view bytes, uint32_t mr_index, const struct register_bank
         if (!event(&run, &record, e)) return err_in(e, "event %zu", run.number);
     }
     if (e->kind != ERR_NONE) return false;
-    return out->separated ||
+    return out->separated || (prefix && out->stage != REPLAY_NONE) ||
            err_set(e, ERR_POLICY, "the log ends without the separator, where '%s' is due: the boot was not over",
-                   operations[run.next]);
+                   due(&run));
+}
+
+bool replay_log(struct view bytes, uint32_t mr_index, const struct register_bank *banks, size_t count, struct arena *a,
+                struct replay *out, struct err *e) {
+    return replay(bytes, mr_index, banks, count, false, a, out, e);
+}
+
+bool replay_prefix(struct view bytes, uint32_t mr_index, const struct register_bank *banks, size_t count,
+                   struct arena *a, struct replay *out, struct err *e) {
+    return replay(bytes, mr_index, banks, count, true, a, out, e);
+}
+
+const char *replay_stage_name(enum replay_stage stage) {
+    static const char *const names[] = {"none", "started", "image", "launched"};
+    return names[stage];
 }

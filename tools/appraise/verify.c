@@ -10,7 +10,6 @@
 #include "tools/appraise/tpm_quote.h"
 #include "tools/eventlog.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 
 #define SNP_REPORT_SIZE 1184u
@@ -47,15 +46,32 @@ struct part {
                                    word */
 };
 
-static void caveat(struct verification *v, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void caveat(struct verification *v, const char *format, ...) {
-    char text[512];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    const char *kept = arena_str(v->quote.arena, view_str(text));
-    if (kept && v->caveat_count < CAVEATS_MAX) v->caveats[v->caveat_count++] = kept;
+bool verify_add_certificates(const struct evidence_document *d, const struct anchors *trust, struct collateral *given,
+                             struct arena *a, struct err *e) {
+    if (d->certificates.n && !collateral_add(given, d->certificates, a, e)) return err_in(e, "evidence: certificates");
+    if (d->tee == EVIDENCE_TPM && d->tpm.ek_certificate.n && trust->count &&
+        !collateral_add(given, d->tpm.ek_certificate, a, e))
+        return err_in(e, "evidence: ek_certificate");
+    for (size_t i = 0; i < d->chain_count; i++)
+        if (!collateral_add(given, d->chain[i], a, e)) return err_in(e, "evidence: cert_chain");
+    return true;
+}
+
+bool verify_join(struct option_list *list, const json *more, struct arena *a, struct err *e) {
+    for (struct json_iter it = json_each(more); json_next(&it);) {
+        const char *text = arena_str(a, json_text(it.value));
+        if (!text) return err_set(e, ERR_USAGE, "reference: policy: a text with a NUL");
+        if (list->count == OPTION_LIST_MAX) return err_set(e, ERR_USAGE, "more than %u entries", OPTION_LIST_MAX);
+        list->items[list->count++] = text;
+    }
+    return true;
+}
+
+/* Both literals. */
+static void caveat(struct verification *v, const char *name, const char *text) {
+    if (v->caveat_count == CAVEATS_MAX) return;
+    v->caveat_names[v->caveat_count] = name;
+    v->caveats[v->caveat_count++] = text;
 }
 
 static bool all_zero(struct view v) {
@@ -79,7 +95,9 @@ static void judge_nonce(struct verification *v) {
     if (!v->nonce.n) {
         checks_missing(&v->quote.checks, "nonce", false,
                        "no nonce was asked for: the evidence may be old, or recorded");
-        caveat(v, "no nonce was given: the evidence may be old");
+        caveat(v, "no-nonce", "no nonce was given: the evidence may be old");
+    } else if (d->foreign) {
+        return; /* the quote's check alone */
     } else if (!view_eq(have, v->nonce)) {
         checks_bad(&v->quote.checks, "nonce", "the evidence is for nonce %s, asked was for %s",
                    hex_of(have, a, sizeof a), hex_of(v->nonce, b, sizeof b));
@@ -88,20 +106,20 @@ static void judge_nonce(struct verification *v) {
     }
 }
 
-/* The quote has to be over `out`, SHA-384 of a text that says what the document says. */
-static void judge_preimage(struct verification *v, uint8_t out[48]) {
+/* The quote has to be over `out`, SHA-384 of a text that says what the document says, and the agent's tag. */
+static void judge_preimage(struct verification *v, uint8_t out[64]) {
     const struct evidence_document *d = v->document;
-    uint8_t buffer[EVIDENCE_EXPECTED_MAX], padded[64] = {0};
+    uint8_t buffer[EVIDENCE_EXPECTED_MAX];
     struct writer expected = writer_of(buffer, sizeof buffer);
     struct checks *c = &v->quote.checks;
     evidence_expected_preimage(d, &expected);
-    hash_once(HASH_SHA384, writer_view(&expected), out);
-    memcpy(padded, out, 48);
+    evidence_report_data(writer_view(&expected), out);
     if (!view_eq(d->preimage, writer_view(&expected)))
         checks_bad(c, "preimage", "it does not say what the document says: wanted is %.*s",
                    VIEW_ARG(writer_view(&expected)));
-    else if (memcmp(d->report_data, padded, sizeof padded))
-        checks_bad(c, "preimage", "report_data of the document is not its SHA-384, then zeroes");
+    else if (memcmp(d->report_data, out, 64))
+        checks_bad(c, "preimage",
+                   "report_data of the document is not its SHA-384, then the agent's tag \"" EVIDENCE_TAG "\"");
     else
         checks_good(c, "preimage", "nonce, register%s are what report_data is the SHA-384 of",
                     d->has_tpm ? " and the TPM's key" : "");
@@ -137,9 +155,13 @@ static void judge_log(struct part *p) {
         checks_good(c, "register", "the event log replays to %s %u", name, p->tee == EVIDENCE_TPM ? p->mr_index : 3);
     *p->register_holds = ok;
 
-    *p->replayed = replay_log(p->log, p->mr_index, p->banks, p->bank_count, p->a->arena, p->replay, &e);
+    *p->replayed = (p->v->release ? replay_prefix : replay_log)(p->log, p->mr_index, p->banks, p->bank_count,
+                                                                p->a->arena, p->replay, &e);
     if (!*p->replayed)
         checks_err(c, "event-log", &e);
+    else if (!p->replay->separated)
+        checks_good(c, "event-log", "%zu events of a boot that is not over: %s", p->replay->event_count,
+                    replay_stage_name(p->replay->stage));
     else if (p->replay->workload_count)
         checks_good(c, "event-log",
                     "%zu events of the boot, the separator, and %zu of the workload, which count for nothing",
@@ -181,14 +203,17 @@ static bool firmware_pcrs(struct part *p, const struct eventlog_registers *regs)
                        regs->records);
 }
 
+/* RTMR3 is not the firmware's, but a foreign log is of all four. */
 static bool firmware_rtmrs(struct part *p, const struct eventlog_registers *regs) {
-    for (unsigned i = 0; i < 3; i++) {
+    unsigned count = p->v->document->foreign ? 4 : 3;
+    for (unsigned i = 0; i < count; i++) {
         const struct eventlog_register *r = &regs->sha384[i + 1];
         struct view have = p->claims.list[1 + i].value; /* after MRTD */
         if (r->used ? memcmp(r->bank.value, have.p, 48) : !all_zero(have))
             return checks_bad(&p->a->checks, "firmware-log", "it does not explain RTMR%u", i);
     }
-    return checks_good(&p->a->checks, "firmware-log", "%zu records replay to RTMR0, RTMR1 and RTMR2", regs->records);
+    return checks_good(&p->a->checks, "firmware-log", "%zu records replay to RTMR0 to RTMR%u", regs->records,
+                       count - 1);
 }
 
 static void judge_firmware(struct part *p) {
@@ -274,6 +299,28 @@ static void list(char *text, size_t size, const char *label) {
     snprintf(text + n, size - n, "%s%s", n ? ", " : "", label);
 }
 
+/* Whether the log, of a boot that is not over, is how the boot begins that the set expects. */
+static enum reference_match match_beginning(const struct part *p, const struct reference_set *set) {
+    const json *events = json_get(set->values, "events");
+    struct json_iter it = json_each(events);
+    if (!json_is_array(events)) return REFERENCE_SILENT;
+    for (size_t i = 0; i < p->replay->event_count; i++)
+        if (!json_next(&it) || !view_eq(json_text(it.value), p->replay->events[i])) return REFERENCE_DIFFERS;
+    return REFERENCE_SAME;
+}
+
+static enum reference_match match(const struct part *p, const struct reference_set *set, const struct claim *c,
+                                  struct view value) {
+    bool middle = *p->replayed && *p->register_holds && !p->replay->separated;
+    return c->own && c->value.n && middle ? match_beginning(p, set) : reference_compare(set, c->path, c->also, value);
+}
+
+/* MRCONFIGID, HOST_DATA, PCR 8 (tee/initdata.h). */
+static bool binds_initdata(const struct part *p, const struct claim *c) {
+    return !strcmp(c->path, p->tee == EVIDENCE_TDX ? "/mrconfigid" : "/host_data") ||
+           (p->tpm && !strcmp(strrchr(c->path, '/'), "/8"));
+}
+
 /* The first event of the boot that is not the expected one. */
 static void name_own_event(const struct part *p, const struct reference_set *set, const struct claim *c, char *out,
                            size_t size) {
@@ -286,6 +333,7 @@ static void name_own_event(const struct part *p, const struct reference_set *set
         struct view want = json_text(it.value),
                     have = i < p->replay->event_count ? p->replay->events[i] : VIEW("nothing");
         if (view_eq(want, have)) continue;
+        if (i == p->replay->event_count && p->v->release && !p->replay->separated) return;
         snprintf(out, size, "; the first event that differs is number %zu: '%.*s', expected was '%.*s'", i + 1,
                  VIEW_ARG(view_first(have, 160)), VIEW_ARG(view_first(want, 160)));
         return;
@@ -365,12 +413,12 @@ static void compare(const struct part *p, const struct reference_set *set, struc
         const struct claim *c = &p->claims.list[i];
         struct view value =
             c->own && c->value.n ? own_value(p, c->value.n == 32 ? HASH_SHA256 : HASH_SHA384, c->value) : c->value;
-        switch (reference_compare(set, c->path, c->also, value)) {
+        switch (match(p, set, c, value)) {
         case REFERENCE_SILENT:
             out->silent++, list(out->silent_text, sizeof out->silent_text, c->label);
             break;
         case REFERENCE_SAME:
-            out->same++, out->own |= c->own;
+            out->same++, out->own |= c->own, out->initdata |= binds_initdata(p, c);
             if (!out->differs) list(out->text, sizeof out->text, c->label);
             break;
         case REFERENCE_DIFFERS:
@@ -409,8 +457,9 @@ static void judge_reference(struct part *p, struct comparison *best) {
         return;
     }
     if (p->tee == EVIDENCE_TPM && p->leads && !knows(p, best->set, "/sha256/0") && !knows(p, best->set, "/sha384/0"))
-        caveat(p->v, "the reference does not know PCR 0: that the firmware is the right one, which measures all that "
-                     "follows, is taken on trust");
+        caveat(p->v, "firmware-unknown",
+               "the reference does not know PCR 0: that the firmware is the right one, which measures all that "
+               "follows, is taken on trust");
     if (best->differs)
         checks_bad(c, "reference-values", "%s: %s", best->set->name, best->text);
     else if (!best->same)
@@ -431,34 +480,37 @@ static void judge_reference(struct part *p, struct comparison *best) {
 static void judge_anchor(struct verification *v) {
     if (v->quote.trust.count && v->document->tee != EVIDENCE_TPM)
         caveat(
-            v,
+            v, "root-not-vendor",
             "the root is not the vendor's but named by you: a simulated or private one, no hardware vouches for this");
 }
 
 static void judge_cpu(struct verification *v, struct part *p) {
     const struct evidence_document *d = v->document;
-    uint8_t *digest = arena_alloc(v->quote.arena, 48);
+    uint8_t *wanted = arena_alloc(v->quote.arena, 64);
     struct tdx_quote q;
     struct err e;
-    if (!digest) return (void)checks_bad(&v->quote.checks, "preimage", "out of memory");
-    judge_preimage(v, digest);
-    v->quote.nonce = view_of(digest, 48);
+    if (!wanted) return (void)checks_bad(&v->quote.checks, "preimage", "out of memory");
+    if (!d->foreign) judge_preimage(v, wanted);
+    v->quote.nonce = d->foreign ? v->nonce : view_of(wanted, 64);
     (d->tee == EVIDENCE_TDX ? tdx_verify : snp_verify)(&v->quote, d->quote);
     judge_anchor(v);
     p->mr_index = RTMR_LOG_INDEX;
-    p->bank_count = 1;
+    p->bank_count = !d->foreign;
     p->banks[0].alg = HASH_SHA384;
     memcpy(p->banks[0].value, d->value, 48);
     p->log = d->eventlog, p->firmware_log = d->firmware_log;
-    if (d->tee == EVIDENCE_SNP) {
-        caveat(v, "SNP has no run-time register: what was booted into this agent is the monitor's word (kept_by "
-                  "monitor), as good as "
-                  "the agent that the launch digest names");
+    if (d->tee == EVIDENCE_SNP && d->foreign) {
+        snp_claims(p, d->quote);
+        p->claims.count--; /* the register is Plinth's */
+    } else if (d->tee == EVIDENCE_SNP) {
+        caveat(v, "register-by-monitor",
+               "SNP has no run-time register: what was booted into this agent is the monitor's word (kept_by monitor), "
+               "as good as the agent that the launch digest names");
         if (d->quote.n == SNP_REPORT_SIZE) snp_claims(p, d->quote);
     } else if (tdx_quote_parse(d->quote, &q, &e)) {
         tdx_claims(p, q.body);
         /* The register is the hardware's, whatever the document says. */
-        if (memcmp(d->value, q.body.p + 472, 48))
+        if (!d->foreign && memcmp(d->value, q.body.p + 472, 48))
             checks_bad(&v->quote.checks, "register", "the document's is not RTMR3 of the quote");
         memcpy(p->banks[0].value, q.body.p + 472, 48);
     }
@@ -514,7 +566,7 @@ static void judge_ak(struct verification *v, struct part *p) {
         checks_policy(c, "ak-known", false,
                       "nothing says that %s is the key of a TPM that you know: any program can make one (policy.aks)",
                       text);
-        caveat(v, "the AK is bound to nothing: a simulated TPM, or any program, could have signed this");
+        caveat(v, "ak-unbound", "the AK is bound to nothing: a simulated TPM, or any program, could have signed this");
     }
 }
 
@@ -593,11 +645,19 @@ static void judge_claims(struct verification *v) {
     const struct replay *r = &v->replay;
     struct checks *c = &v->quote.checks;
     if (!v->replayed || !v->register_holds) return;
-    if (!view_eq(d->manifest, r->manifest) || !view_eq(d->policy, r->policy) || !view_eq(d->image, r->image))
+    if (r->stage == REPLAY_STARTED && view_eq(d->policy, r->policy)) /* what it says of the image is a plan */
+        checks_good(c, "claims", "policy as in the log, which has no image yet");
+    else if (!view_eq(d->manifest, r->manifest) || !view_eq(d->policy, r->policy) || !view_eq(d->image, r->image))
         checks_bad(c, "claims", "image, manifest or policy of the document are not those of the log: %.*s, %.*s, %.*s",
                    VIEW_ARG(view_first(r->image, 100)), VIEW_ARG(r->manifest), VIEW_ARG(r->policy));
     else
         checks_good(c, "claims", "image, manifest and policy as in the log");
+}
+
+static bool is_weak(const struct replay *r, const char *name) {
+    for (struct view rest = r->weaknesses; rest.n;)
+        if (view_is(view_cut(&rest, ' ', NULL), name)) return true;
+    return false;
 }
 
 static void judge_policy(struct verification *v) {
@@ -606,7 +666,9 @@ static void judge_policy(struct verification *v) {
     struct checks *c = &v->quote.checks;
     bool known = v->replayed && v->register_holds, own = v->comparison.own && !v->comparison.differs;
     if (!known) return;
-    if (ref->images)
+    if (r->stage == REPLAY_STARTED)
+        ; /* no image yet */
+    else if (ref->images)
         checks_policy(c, "image", reference_lists(ref->images, r->manifest), "%.*s is %s of policy.images",
                       VIEW_ARG(r->manifest), reference_lists(ref->images, r->manifest) ? "one" : "none");
     else if (own)
@@ -616,9 +678,21 @@ static void judge_policy(struct verification *v) {
                        "neither policy.images nor a predicted register says which image is expected; this is %.*s",
                        VIEW_ARG(r->manifest));
     bool listed = reference_lists(ref->policies, r->policy);
+    bool anybodys = r->named_by.n && is_weak(r, "kbs.allowHttp"); /* who answered by plain HTTP may be the host */
     if (ref->policies)
         checks_policy(c, "policy-digest", listed, "%.*s is %s of policy.policies", VIEW_ARG(r->policy),
                       listed ? "one" : "none");
+    else if (v->release && (own || ((!r->initdata.n || v->comparison.initdata) && !anybodys)))
+        checks_good(c, "policy-digest", "%.*s, %s", VIEW_ARG(r->policy),
+                    own             ? "as the predicted register says"
+                    : r->named_by.n ? "out of the KBS that the measured policy names"
+                    : r->initdata.n ? "in the initdata that the reference knows"
+                                    : "which came with the initramfs");
+    else if (v->release)
+        checks_missing(c, "policy-digest", true,
+                       "the policy %.*s may have come by %s, and neither policy.policies nor a predicted value says "
+                       "that it is the expected one",
+                       VIEW_ARG(r->policy), anybodys ? "anybody's KBS (kbs.allowHttp)" : "initdata");
     struct view unknown = {0};
     for (struct view rest = r->weaknesses, one; rest.n && !unknown.n;)
         if (one = view_cut(&rest, ' ', NULL), !reference_lists(ref->weaknesses, one)) unknown = one;
@@ -635,6 +709,26 @@ static void judge_policy(struct verification *v) {
     }
 }
 
+/* Another agent than Plinth: nothing says which image, unless what is bound at launch, or RTMR3, is the expected one.
+ */
+static void judge_foreign(struct verification *v, const struct part *p) {
+    struct checks *c = &v->quote.checks;
+    const struct comparison *r = &v->comparison;
+    struct view bound = {0};
+    for (size_t i = 0; i < p->claims.count; i++)
+        if (binds_initdata(p, &p->claims.list[i])) bound = p->claims.list[i].value;
+    if (v->reference->images || v->reference->policies)
+        checks_missing(c, "image", true,
+                       "it is no Plinth agent's evidence: nothing in it is of policy.images or policy.policies");
+    else if (r->own && !r->differs)
+        checks_good(c, "image", "RTMR3 is as predicted");
+    else if (r->initdata && !r->differs && !all_zero(bound))
+        checks_good(c, "image", "what the initdata says, whose digest is the expected one");
+    else
+        checks_missing(c, "image", true,
+                       "the reference knows neither RTMR3 nor what binds the initdata: nothing says what runs there");
+}
+
 void verify_evidence(struct verification *v) {
     const struct evidence_document *d = v->document;
     struct part p = {.v = v,
@@ -649,11 +743,14 @@ void verify_evidence(struct verification *v) {
         p.tpm = &d->tpm, judge_tpm(v, &p);
     else
         judge_cpu(v, &p);
-    judge_log(&p);
+    if (!d->foreign) judge_log(&p);
     judge_firmware(&p);
     judge_claims(v);
     judge_reference(&p, &v->comparison);
-    judge_policy(v);
+    if (d->foreign)
+        judge_foreign(v, &p);
+    else
+        judge_policy(v);
     if (d->has_tpm && d->tee != EVIDENCE_TPM) judge_beside(v);
 }
 
@@ -680,6 +777,7 @@ static void put_log(const struct verification *v, struct result *out) {
     static const struct replay none;
     const struct replay *r = believed(v) ? &v->replay : &none;
     put(out, "agent", r->agent);
+    put(out, "initdata", r->initdata);
     put(out, "image", r->image);
     put(out, "manifest", r->manifest);
     put(out, "index", r->index);
@@ -744,10 +842,20 @@ static void put_vector(const struct verification *v, const struct err *verdict, 
     result_close(out, '}');
 }
 
-static void put_ear(const struct verification *v, const struct err *verdict, struct result *out) {
-    char build[64], policy[7 + 64 + 1] = "sha256:";
+void verify_write_submod(const struct verification *v, const struct err *verdict, const char *name,
+                         struct result *out) {
+    char policy[7 + 64 + 1] = "sha256:";
     struct writer w = writer_of(policy + 7, 64);
     write_hex(&w, view_of(v->reference->sha256, 32));
+    result_open(out, name, '{');
+    result_text(out, "ear.status", ear_status(v, verdict));
+    put_vector(v, verdict, out);
+    result_text(out, "ear.appraisal-policy-id", policy);
+    result_close(out, '}');
+}
+
+static void put_ear(const struct verification *v, const struct err *verdict, struct result *out) {
+    char build[64];
     snprintf(build, sizeof build, "plinth %s", plinth_version);
     result_open(out, "ear", '{');
     result_text(out, "eat_profile", "tag:github.com,2023:veraison/ear");
@@ -757,11 +865,7 @@ static void put_ear(const struct verification *v, const struct err *verdict, str
     result_text(out, "build", build);
     result_close(out, '}');
     result_open(out, "submods", '{');
-    result_open(out, evidence_tee_name(v->document->tee), '{');
-    result_text(out, "ear.status", ear_status(v, verdict));
-    put_vector(v, verdict, out);
-    result_text(out, "ear.appraisal-policy-id", policy);
-    result_close(out, '}');
+    verify_write_submod(v, verdict, evidence_tee_name(v->document->tee), out);
     result_close(out, '}');
     result_close(out, '}');
 }

@@ -13,15 +13,18 @@
 #include <openssl/x509.h>
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <time.h>
 
 /* Our libcrypto registers nothing by itself: these are the hashes that signatures of certificates may have, and no
  * others. */
+static void add_hashes(void) {
+    EVP_add_digest(EVP_sha256()), EVP_add_digest(EVP_sha384()), EVP_add_digest(EVP_sha512());
+}
 static void know_hashes(void) {
-    static bool done;
-    if (!done) EVP_add_digest(EVP_sha256()), EVP_add_digest(EVP_sha384()), EVP_add_digest(EVP_sha512());
-    done = true;
+    static pthread_once_t done = PTHREAD_ONCE_INIT; /* plinth serve has threads */
+    pthread_once(&done, add_hashes);
 }
 
 /* ---- the pool ---- */
@@ -32,6 +35,17 @@ void pool_drop(struct pool *p) {
     *p = (struct pool){0};
 }
 
+void pool_share(struct pool *p) {
+    for (size_t i = 0; i < p->cert_count; i++) X509_up_ref(p->certs[i]);
+    for (size_t i = 0; i < p->crl_count; i++) X509_CRL_up_ref(p->crls[i]);
+}
+
+static bool name_fits(const X509_NAME *name) {
+    const unsigned char *der;
+    size_t n;
+    return X509_NAME_get0_der(name, &der, &n) == 1 && n <= NAME_MAX_DER;
+}
+
 bool pool_add_certificate(struct pool *p, struct view der, struct err *e) {
     const unsigned char *at = der.p;
     if (der.n > CERTIFICATE_MAX)
@@ -39,6 +53,10 @@ bool pool_add_certificate(struct pool *p, struct view der, struct err *e) {
     know_hashes();
     X509 *cert = der.n ? d2i_X509(NULL, &at, (long)der.n) : NULL;
     if (!cert) return err_set(e, ERR_FORMAT, "certificate: it is not DER of an X.509 certificate");
+    if (!name_fits(X509_get_issuer_name(cert)) || !name_fits(X509_get_subject_name(cert))) {
+        X509_free(cert);
+        return err_set(e, ERR_FORMAT, "certificate: a name of more than %u bytes", NAME_MAX_DER);
+    }
     size_t trailing = der.n - (size_t)(at - der.p);
     bool known = false;
     for (size_t i = 0; i < p->cert_count; i++) known |= X509_cmp(p->certs[i], cert) == 0;

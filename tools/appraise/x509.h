@@ -17,6 +17,7 @@
 #define POOL_CRLS_MAX 8u
 #define CHAIN_MAX 6u
 #define CERTIFICATE_MAX (16u << 10) /* a PCK certificate has 1.3 KiB, one of an RSA-4096 key 1.8 */
+#define NAME_MAX_DER 1024u          /* of a subject or issuer, which libcrypto copies for each relative CRLDP; vendors' have 200 */
 #define CRL_MAX (4u << 20)          /* Intel's has 2.6 KiB */
 #define ANCHORS_MAX 8u
 
@@ -27,7 +28,9 @@ struct pool {
     X509_CRL *crls[POOL_CRLS_MAX];
 };
 void pool_drop(struct pool *p);
-/* ERR_FORMAT: not DER of one, trailing bytes, too large, too many. */
+/* `p` is a copy of another pool, which is kept: from here on both own what is in it. */
+void pool_share(struct pool *p);
+/* ERR_FORMAT: not DER of one, trailing bytes, too large (it, or a name in it), too many. */
 bool pool_add_certificate(struct pool *p, struct view der, struct err *e);
 bool pool_add_crl(struct pool *p, struct view der, struct err *e);
 /* The certificates of both, borrowed: not to be dropped. Beyond POOL_CERTS_MAX those of `b` are left out. */
