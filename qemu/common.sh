@@ -6,6 +6,7 @@
 # noted NAME FILE... -- COMMAND...   the path that COMMAND prints, remembered for a day
 # download SUITE DIR PACKAGE...      downloads Debian packages into DIR
 # unpack SUITE DIR PACKAGE...        downloads them and unpacks them into DIR, without installing anything
+# free_port FROM    a TCP port to listen at
 
 top=$(cd "$here/.." && pwd)
 me=${0##*/}
@@ -95,4 +96,10 @@ version() {
 # The package a meta package stands for: depends SUITE META PREFIX
 depends() {
     apt-cache $("$top/initrd/suite" "$1") depends --important "$2" 2>/dev/null | sed -n "s/^  Depends: \($3[^ ]*\)\$/\1/p" | head -n 1
+}
+
+# The first port from $1 on that nobody listens to.
+free_port() {
+    awk -v p="$1" '$4 == "0A" { n = split($2, part, ":"); used[part[n]] = 1 }
+        END { while (sprintf("%04X", p) in used) p++; print p }' /proc/net/tcp /proc/net/tcp6 2>/dev/null
 }

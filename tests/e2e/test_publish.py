@@ -61,7 +61,7 @@ def test_accepted(plinth, folder):
 def test_printed(published):
     """The forms that work, the two of the tutorials that do not, and the refusal with one signature missing."""
     out = published[1]
-    for text in ("invalid predicate type: sbom", "--type spdxjson", "nvalid recipient format", "--encryption-key jwe:cosign.pub",
+    for text in ("invalid predicate type: sbom", "--type spdxjson", "nvalid recipient format", "--encryption-key jwe:layers.pub",
                  "not signed by 'auditor'", "signed by auditor (bundle)", "SPDX-2.3", "plinth check: both signatures"):
         assert text in out, out
 
