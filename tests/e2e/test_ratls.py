@@ -9,7 +9,6 @@ import socket
 import ssl
 import struct
 import subprocess
-import sys
 import tarfile
 import threading
 import time
@@ -209,12 +208,7 @@ def test_client_is_cut(how):
 
 
 def test_container_resets():
-    """And a container that breaks off is not made to look as if it had finished. In a process of its own: in pytest's, with all that the tests
-    before have left there, the socket was twice seen to be closed in the proper way before it could be reset."""
-    subprocess.run([sys.executable, "-c", "import test_ratls; test_ratls.container_resets()"], cwd=os.path.dirname(__file__), check=True, timeout=120)
-
-
-def container_resets():
+    """And a container that breaks off is not made to look as if it had finished."""
     there = threading.Event()
 
     def half(s):
@@ -224,11 +218,12 @@ def container_resets():
     with Backend(half) as b, TlsServer(b.port) as t:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.options &= ~0x80  # SSL_OP_IGNORE_UNEXPECTED_EOF, which Debian's python3 sets: it would take any end for a proper one
         raw = socket.create_connection(("127.0.0.1", t.port), timeout=20)
         with context.wrap_socket(raw, suppress_ragged_eofs=False) as s:
             assert s.recv(100) == b"half an "
             there.set()
-            with pytest.raises((ssl.SSLEOFError, ConnectionResetError)):
+            with pytest.raises((ssl.SSLError, ConnectionResetError), match="(?i)eof|reset"):
                 s.recv(100)
 
 
